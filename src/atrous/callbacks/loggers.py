@@ -1,0 +1,20 @@
+"""Loggers that need more than their constructor."""
+
+from pathlib import Path
+
+from lightning.pytorch.loggers import WandbLogger
+
+
+def wandb_logger(
+    project: str, folder: str | Path, name: str, offline: bool | None = None, group: str | None = None
+) -> WandbLogger:
+    """A W&B run whose files lie in ``folder``.
+
+    offline: None means offline when no account is set up on this machine; ``wandb sync`` sends such a run later.
+    """
+    import wandb
+
+    if offline is None:
+        offline = wandb.api.api_key is None
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return WandbLogger(project=project, save_dir=folder, name=name, offline=offline, group=group)

@@ -1,0 +1,129 @@
+"""What a checkpoint holds, how it is written (whole or not at all) and read (as data, never as code)."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.plugins import CheckpointIO
+from torch import Tensor, nn
+
+from atrous.labels import LabelSet
+
+KEY = "atrous"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as it is read.
+
+    config: the composed config of the run, plain data with its interpolations.
+    state_dict: of the SegmentationModule.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    labels: LabelSet
+    state_dict: Mapping[str, Tensor]
+
+
+class CheckpointContents(L.Callback):
+    """Adds what a checkpoint needs to stand alone: the composed config and the label set."""
+
+    def __init__(self, config: Mapping[str, Any], labels: LabelSet) -> None:
+        self.contents = {"version": VERSION, "config": dict(config), "labels": labels.to_dict()}
+
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Put it under our own key."""
+        checkpoint[KEY] = self.contents
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Writes beside the target and renames: whoever reads finds the old file or the new one, never half of one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write ``checkpoint`` to ``path``."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """The checkpoint's plain data."""
+        return load(Path(path))
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Delete the file."""
+        Path(path).unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The plain data of a checkpoint of Atrous, on the CPU.
+
+    Raises ValueError: no such file, damaged, or a file of another program.
+    """
+    if not path.is_file():
+        raise ValueError(f"checkpoint {path}: no such file")
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"checkpoint {path}: damaged, or not a checkpoint of Atrous ({reason})") from error
+    if not isinstance(data, dict) or KEY not in data:
+        raise ValueError(f"checkpoint {path}: not a checkpoint of Atrous (it has no entry '{KEY}')")
+    if data[KEY]["version"] != VERSION:
+        raise ValueError(
+            f"checkpoint {path}: of version {data[KEY]['version']}; this Atrous reads version {VERSION}"
+        )
+    return data
+
+
+def read(path: str | Path) -> Checkpoint:
+    """The checkpoint at ``path``; errors as ``load``."""
+    data = load(Path(path))
+    contents = data[KEY]
+    return Checkpoint(
+        Path(path), contents["config"], LabelSet.from_dict(contents["labels"]), data["state_dict"]
+    )
+
+
+def load_weights(module: nn.Module, checkpoint: Checkpoint) -> None:
+    """Load the weights strictly.
+
+    Raises ValueError: they are of another network, or of another number of classes.
+    """
+    try:
+        module.load_state_dict(checkpoint.state_dict)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:400]
+        raise ValueError(
+            f"checkpoint {checkpoint.path}: its weights do not fit the network of its config with label set "
+            f"'{checkpoint.labels.name}' of {checkpoint.labels.num_classes} classes ({reason})"
+        ) from error
+
+
+def require_same_labels(checkpoint: Checkpoint, labels: LabelSet) -> None:
+    """Raises ValueError: the data's label set is not the one the checkpoint was trained with."""
+    trained = checkpoint.labels
+    if trained.classes != labels.classes:
+        raise ValueError(
+            f"checkpoint {checkpoint.path}: trained with label set '{trained.name}' of {trained.num_classes} classes, "
+            f"but the data have '{labels.name}' of {labels.num_classes}; evaluate it on data with its own classes: "
+            f"{', '.join(trained.classes)}"
+        )

@@ -1,0 +1,132 @@
+"""`atrous <command>`: finds the configs, runs the command under Hydra, and says in one sentence what is wrong.
+
+Nothing heavy is imported here, so that help, --cfg and a misspelt option answer at once.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+COMMANDS = {
+    "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
+    "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
+}
+TRACEBACK = "HYDRA_FULL_ERROR"
+
+
+def main(command: str | None = None) -> None:
+    """Run ``command``, or the one that the command line begins with."""
+    argv = sys.argv[1:]
+    if command is None:
+        if not argv or argv[0] in ("-h", "--help"):
+            print(_usage())
+            return
+        command, argv = argv[0], argv[1:]
+    if command not in COMMANDS:
+        _stop(f"no command '{command}'{_propose(command, list(COMMANDS))}\n\n{_usage()}")
+    register_resolvers()
+    wants_traceback = os.environ.get(TRACEBACK) == "1"
+    os.environ[TRACEBACK] = "1"  # Hydra then leaves errors to us
+    try:
+        run(command, argv)
+    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        if wants_traceback:
+            raise
+        _stop(f"{sentence(error)}\n({TRACEBACK}=1 shows where this was raised)")
+    except Exception as error:
+        if wants_traceback or type(error).__name__ != "MisconfigurationException":  # Lightning's word for a user's error
+            raise
+        _stop(f"{error}\n({TRACEBACK}=1 shows where this was raised)")
+
+
+def run(command: str, argv: list[str]) -> None:
+    """Compose the config of ``command`` with the overrides in ``argv`` and run it, once or as a sweep."""
+    original = sys.argv
+
+    def task(cfg: DictConfig) -> Any:
+        sys.argv = original  # Lightning starts the other devices' processes with it
+        module = importlib.import_module(f"atrous.commands.{command}")
+        return getattr(module, command)(cfg)
+
+    sys.argv = [original[0], *argv]
+    hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
+
+
+def config_folder() -> Path:
+    """The configs: inside an installed package, or at the top of the checkout."""
+    here = Path(__file__).resolve()
+    installed = here.parent / "conf"
+    return installed if installed.is_dir() else here.parents[2] / "conf"
+
+
+def register_resolvers() -> None:
+    """What the configs compute: ``${train_folder:resume,new}`` and ``${evaluate_folder:checkpoint,split,output}``."""
+    OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
+    OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
+
+
+def _train_folder(resume: str | None, new: str) -> str:
+    """A resumed run goes on in its own folder."""
+    return new if resume is None else str(_existing(resume, "resume").parent)
+
+
+def _evaluate_folder(checkpoint: str | None, split: str, output: str | None) -> str:
+    """Beside the checkpoint, unless another folder is given."""
+    if checkpoint is None:
+        raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
+    path = _existing(checkpoint, "checkpoint")
+    return output or str(path.parent / f"evaluate-{split}-{path.stem}")
+
+
+def _existing(path: str, key: str) -> Path:
+    if not Path(path).is_file():
+        raise ValueError(f"{key}={path}: no such file; expected a checkpoint such as runs/.../best.ckpt")
+    return Path(path)
+
+
+def sentence(error: BaseException) -> str:
+    """What is wrong, for the person at the command line: the cause, without the layers it came through."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        known = [option for option in error.options or [] if not option.startswith("_")]
+        if group:
+            return f"{group}={choice}: no such choice{_propose(choice, known)}; choose one of {', '.join(known)}"
+    cause = error.__cause__
+    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and isinstance(error, ConfigCompositionException):
+        known = [str(key) for key in cause.parent_node or ()]
+        return f"{cause.full_key}: no such option{_propose(str(cause.key), known)}; known here: {', '.join(known)}"
+    if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
+        return sentence(cause)
+    text = str(error)
+    if "Original Traceback" in text:  # a worker process of the data loader
+        text = text.strip().splitlines()[-1].partition(": ")[2]
+    if isinstance(error, ConfigCompositionException) and "No match in the defaults list" in text:
+        group = text.split("'")[-2] if "'" in text else text
+        known = sorted(path.name for path in config_folder().iterdir() if path.is_dir())
+        return f"{group}: no such group{_propose(group, known)}; groups: {', '.join(known)}"
+    return text
+
+
+def _propose(wrong: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def _usage() -> str:
+    lines = [f"  {name:10s} {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        ["atrous <command> [option=value ...]", "", *lines, "", "atrous <command> --help lists its options."]
+    )
+
+
+def _stop(text: str) -> None:
+    print(f"atrous: {text}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,32 @@
+"""Train a model; see conf/train.yaml for what can be chosen."""
+
+from omegaconf import DictConfig, OmegaConf
+
+from atrous import build
+
+
+def train(cfg: DictConfig) -> float:
+    """Train, and return the objective (by default the mIoU of the last validation)."""
+    if cfg.resume:
+        cfg = build.resumed(cfg)
+    layout = build.layout(cfg)
+    pairs = build.pairs(cfg, layout, ("train", "val"))
+    build.require_files(cfg)
+
+    import lightning as L
+
+    from atrous.callbacks.progress import ValidateLastStep
+    from atrous.checkpoint import CheckpointContents
+
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = build.data(cfg, pairs, layout.labels)
+    module = build.module(cfg, layout.labels)
+    trainer = build.trainer(cfg, [ValidateLastStep(), CheckpointContents(build.plain(cfg), layout.labels)])
+    if trainer.is_global_zero:
+        OmegaConf.save(cfg, f"{cfg.paths.output}/config.yaml")
+    trainer.fit(module, datamodule=data, ckpt_path=cfg.resume, weights_only=True)
+    if cfg.objective not in trainer.callback_metrics:
+        raise ValueError(
+            f"objective={cfg.objective} was not logged; logged were {', '.join(sorted(trainer.callback_metrics))}"
+        )
+    return float(trainer.callback_metrics[cfg.objective])

@@ -1,0 +1,131 @@
+"""Augmentation of one picture and its labels: pure functions of pixels, numbers and a random generator.
+
+The window comes first: scale and crop are drawn as a rectangle of the source picture, and only that rectangle is resized.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+
+
+class Photometric(Protocol):
+    """What albumentations.Compose offers, as far as it is used here."""
+
+    def set_random_seed(self, seed: int) -> None:
+        """Make the next call a function of ``seed``."""
+        ...
+
+    def __call__(self, *, image: Image) -> dict[str, Image]:
+        """{"image": the picture with other colours}."""
+        ...
+
+
+class Window(NamedTuple):
+    """A rectangle of the source picture, in its pixels, and the size it gets in the crop."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    out_height: int
+    out_width: int
+
+    def cut(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The window's source pixels: a view."""
+        return pixels[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+@dataclass(frozen=True)
+class CropAugment:
+    """Random scale, crop, horizontal flip and colours, in the order of the DeepLab recipe.
+
+    crop_size: (height, width) of what comes out.
+    mirror_table: uint8 (256,), the class each class becomes in a mirrored picture.
+    mean: RGB in [0, 1]; where the scaled picture is smaller than the crop it is padded with this, the labels with
+        ``ignore_index``.
+    scale: smallest and largest factor; drawn uniformly.
+    max_class_share: a crop in which one class holds more of the labelled pixels is drawn again, up to 10 times.
+    """
+
+    crop_size: Sequence[int]
+    mirror_table: NDArray[np.uint8]
+    ignore_index: int
+    mean: Sequence[float]
+    scale: Sequence[float] = (0.5, 2.0)
+    max_class_share: float = 0.75
+    flip_probability: float = 0.5
+    photometric: Photometric | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise ValueError(f"augment.scale={list(self.scale)}: expected 0 < smallest <= largest")
+        if min(self.crop_size) < 1 or len(self.crop_size) != 2:
+            raise ValueError(f"crop size {list(self.crop_size)}: expected [height, width] in pixels")
+
+    def __call__(self, image: Image, labels: Labels, rng: np.random.Generator) -> tuple[Image, Labels]:
+        """A crop.  image: uint8 (H, W, 3).  labels: uint8 (H, W).  Both come back at ``crop_size``."""
+        window = self._draw_window(labels, rng)
+        image, labels = self._resize(image, window, cv2.INTER_LINEAR), self._resize(labels, window, cv2.INTER_NEAREST)
+        image = _pad(image, self.crop_size, [round(255 * channel) for channel in self.mean])
+        labels = _pad(labels, self.crop_size, [self.ignore_index])
+        if rng.random() < self.flip_probability:
+            image, labels = image[:, ::-1], self.mirror_table[labels[:, ::-1]]
+        if self.photometric is not None:
+            self.photometric.set_random_seed(int(rng.integers(2**31)))
+            image = self.photometric(image=np.ascontiguousarray(image))["image"]
+        return np.ascontiguousarray(image), np.ascontiguousarray(labels)
+
+    def _draw_window(self, labels: Labels, rng: np.random.Generator) -> Window:
+        factor = rng.uniform(*self.scale)
+        for _ in range(10):
+            window = draw_window(labels.shape, self.crop_size, factor, rng)
+            if largest_class_share(window.cut(labels), self.ignore_index) <= self.max_class_share:
+                break
+        return window
+
+    @staticmethod
+    def _resize(pixels: NDArray[np.uint8], window: Window, interpolation: int) -> NDArray[np.uint8]:
+        source = window.cut(pixels)
+        if source.shape[:2] == (window.out_height, window.out_width):
+            return source
+        size = (window.out_width, window.out_height)
+        return np.asarray(cv2.resize(source, size, interpolation=interpolation), np.uint8)
+
+
+def draw_window(
+    shape: Sequence[int], crop_size: Sequence[int], factor: float, rng: np.random.Generator
+) -> Window:
+    """The source rectangle that a crop of the picture scaled by ``factor`` shows, uniform over the places it fits.
+
+    shape: (H, W) of the source.  Where the scaled picture is smaller than the crop, the window is the whole side.
+    """
+    starts, lengths, outs = [], [], []
+    for source, crop in zip(shape, crop_size, strict=True):
+        length = min(source, max(1, round(crop / factor)))
+        outs.append(crop if length < source else min(crop, max(1, round(source * factor))))
+        starts.append(int(rng.integers(source - length + 1)))
+        lengths.append(length)
+    return Window(starts[0], starts[1], lengths[0], lengths[1], outs[0], outs[1])
+
+
+def largest_class_share(labels: Labels, ignore_index: int) -> float:
+    """The share of the labelled pixels that the most frequent class holds, in [0, 1]; 0 where nothing is labelled."""
+    counts = np.bincount(labels.ravel(), minlength=256)
+    counts[ignore_index] = 0
+    total = int(counts.sum())
+    return float(counts.max() / total) if total else 0.0
+
+
+def _pad(pixels: NDArray[np.uint8], size: Sequence[int], value: Sequence[int]) -> NDArray[np.uint8]:
+    below, right = size[0] - pixels.shape[0], size[1] - pixels.shape[1]
+    if below == 0 and right == 0:
+        return pixels
+    padded = cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=value)
+    return np.asarray(padded, np.uint8)

@@ -1,0 +1,124 @@
+"""Splits and loaders.  Batches leave as uint8; the module normalises them on the device."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from atrous.data.dataset import Augment, Sample, SegmentationDataset
+from atrous.data.layouts.pairs import Pair
+from atrous.data.sampler import EvaluationSampler, ShuffledSampler
+from atrous.labels import LabelSet
+
+
+class Batch(TypedDict):
+    """images: uint8 (N, 3, H, W).  labels: uint8 (N, H, W), 0..C-1 and the ignore index.  names: N of them."""
+
+    images: Tensor
+    labels: Tensor
+    names: list[str]
+
+
+class SegmentationData(L.LightningDataModule):
+    """Loaders over lists of pairs: shuffled and augmented for training, native and in order for evaluation.
+
+    pairs: by stage, "train", "val" and "test"; a stage that does not run may be absent.
+    batch_size, eval_batch_size: pictures a device and step.
+    num_workers: a device's; None takes the processor's cores, divided among the devices, 8 at most.
+    """
+
+    def __init__(
+        self,
+        pairs: Mapping[str, Sequence[Pair]],
+        labels: LabelSet,
+        augment: Augment | None,
+        seed: int,
+        batch_size: int,
+        eval_batch_size: int = 1,
+        num_workers: int | None = None,
+        pin_memory: bool = True,
+    ) -> None:
+        super().__init__()
+        self.pairs = pairs
+        self.labels = labels
+        self.augment = augment
+        self.seed = seed
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self.pin_memory = pin_memory
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches of ``batch_size`` crops; the tail of an epoch that fills no batch is left out."""
+        dataset = SegmentationDataset(self.pairs["train"], self.labels, self.augment, self.seed)
+        rank, world_size = self._place()
+        sampler = ShuffledSampler(len(dataset), self.seed, rank, world_size)
+        if len(sampler) < self.batch_size:
+            raise ValueError(
+                f"the train split has {len(dataset)} pictures, too few for one batch of data.batch_size="
+                f"{self.batch_size} on each of {world_size} devices; lower data.batch_size"
+            )
+        return self._loader(dataset, sampler, self.batch_size, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """The val split at native size."""
+        return self._evaluation_loader("val")
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """The test split at native size."""
+        return self._evaluation_loader("test")
+
+    def _evaluation_loader(self, stage: str) -> DataLoader[Sample]:
+        dataset = SegmentationDataset(self.pairs[stage], self.labels, None, self.seed)
+        sampler = EvaluationSampler(len(dataset), *self._place())
+        return self._loader(dataset, sampler, self.eval_batch_size, drop_last=False)
+
+    def _loader(
+        self,
+        dataset: SegmentationDataset,
+        sampler: ShuffledSampler | EvaluationSampler,
+        batch_size: int,
+        drop_last: bool,
+    ) -> DataLoader[Sample]:
+        num_workers = self._workers()
+        return DataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=sampler,
+            num_workers=num_workers,
+            collate_fn=collate,
+            drop_last=drop_last,
+            pin_memory=self.pin_memory and torch.cuda.is_available(),
+            persistent_workers=num_workers > 0,
+        )
+
+    def _place(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _workers(self) -> int:
+        if self.num_workers is not None:
+            return self.num_workers
+        devices = self.trainer.num_devices if self.trainer else 1
+        return max(1, min(8, len(os.sched_getaffinity(0)) // devices))
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Samples as one batch.
+
+    Raises ValueError: pictures of different sizes.
+    """
+    sizes = {tuple(sample.labels.shape) for sample in samples}
+    if len(sizes) > 1:
+        raise ValueError(
+            f"pictures of sizes {sorted(sizes)} (height, width) do not fit one batch; set data.eval_batch_size=1, "
+            "and for training an augment that crops"
+        )
+    return {
+        "images": torch.stack([sample.image for sample in samples]),
+        "labels": torch.stack([sample.labels for sample in samples]),
+        "names": [sample.name for sample in samples],
+    }

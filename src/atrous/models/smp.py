@@ -1,0 +1,114 @@
+"""The architectures of segmentation-models-pytorch, with any of its encoders or timm's.
+
+Interpolation follows one policy, align_corners=False.  smp's heads and DeepLabV3+'s decoder are made with True and changed
+here; what smp fixes inside a function stays True: the pyramids of FPN and PSPNet.
+"""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from segmentation_models_pytorch.base import SegmentationModel
+from segmentation_models_pytorch.encoders import get_encoder_names
+from torch import nn
+
+from atrous.models.padding import AnySize
+from atrous.models.weights import weights_file
+
+Architecture = Callable[..., SegmentationModel]
+
+# The atrous rates that belong to an output stride: the same field of view.  Source: Chen et al., "Rethinking atrous
+# convolution for semantic image segmentation", 2017, section 4.1.
+ATROUS_RATES = {8: (12, 24, 36), 16: (6, 12, 18)}
+
+
+def smp_net(
+    architecture: Architecture,
+    encoder: str,
+    encoder_weights: str | None,
+    num_classes: int,
+    **options: Any,
+) -> AnySize:
+    """A network of smp whose logits have the input's size, whatever that is.
+
+    architecture: a class of segmentation_models_pytorch.
+    encoder: a name of smp's, or ``tu-<name>`` for one of timm's.
+    encoder_weights: None for random weights, a name that smp's hub knows ("imagenet"), or the path of a state-dict file.
+    options: further arguments of the architecture.
+    Raises ValueError: an unknown encoder, an encoder that the architecture cannot take, weights that cannot be had.
+    """
+    check_encoder(encoder)
+    file = weights_file(encoder_weights)
+    hub_name = None if file else encoder_weights
+    try:
+        net = architecture(encoder_name=encoder, encoder_weights=hub_name, classes=num_classes, **options)
+    except (KeyError, ValueError, RuntimeError, OSError) as error:
+        raise ValueError(_explain(encoder, hub_name, error)) from error
+    if file:
+        load_encoder(net.encoder, file, encoder)
+    for layer in net.modules():
+        if isinstance(layer, nn.Upsample) and layer.align_corners:
+            layer.align_corners = False
+    return AnySize(net, multiple=32)
+
+
+def deeplab(architecture: Architecture, output_stride: int, **options: Any) -> AnySize:
+    """DeepLabV3 or V3+ at output stride 8 or 16, with the atrous rates that belong to it.
+
+    options: of ``smp_net``.
+    """
+    if output_stride not in ATROUS_RATES:
+        raise ValueError(f"model.output_stride={output_stride}: DeepLab runs at output stride 8 or 16")
+    return smp_net(
+        architecture,
+        encoder_output_stride=output_stride,
+        decoder_atrous_rates=ATROUS_RATES[output_stride],
+        **options,
+    )
+
+
+def check_encoder(encoder: str) -> None:
+    """Raises ValueError: no encoder has this name; the message proposes some."""
+    if encoder.startswith("tu-"):
+        import timm
+
+        if timm.is_model(encoder.removeprefix("tu-")):
+            return
+        known = [f"tu-{name}" for name in timm.list_models()]
+    else:
+        known = get_encoder_names()
+    if encoder not in known:
+        close = difflib.get_close_matches(encoder, known, n=5) or known[:5]
+        raise ValueError(
+            f"model.encoder={encoder}: no such encoder; did you mean {', '.join(close)}? "
+            "(smp's names, or tu-NAME for any of timm's)"
+        )
+
+
+def load_encoder(encoder: nn.Module, file: Path, name: str) -> None:
+    """Load a state-dict file strictly into an encoder of smp.
+
+    Raises ValueError: no state dict, or one of another encoder.
+    """
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        encoder.load_state_dict(state)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"model.encoder_weights={file}: not a state dict of encoder '{name}' ({reason}); "
+            "give the weights of this encoder, or set model.encoder to the one they are of"
+        ) from error
+
+
+def _explain(encoder: str, hub_name: str | None, error: Exception) -> str:
+    reason = " ".join(str(error).split())[:300]
+    if hub_name is None:
+        return f"model.encoder={encoder} does not fit this architecture ({reason}); choose another encoder or option"
+    return (
+        f"model.encoder_weights={hub_name}: no such weights for encoder '{encoder}', or they could not be downloaded "
+        f"({reason}); to go on without a network set model.encoder_weights=FILE (a state dict of this encoder), "
+        "or null for random weights"
+    )

@@ -1,0 +1,21 @@
+"""Where encoder weights come from: a name of the hub, or a file.  Standard library only, so that a wrong path is told at once."""
+
+from pathlib import Path
+
+
+def weights_file(encoder_weights: str | None) -> Path | None:
+    """The file that ``encoder_weights`` names, or None where it is null or a name of the hub.
+
+    Raises ValueError: it looks like a path, and no file is there.
+    """
+    if encoder_weights is None:
+        return None
+    path = Path(encoder_weights).expanduser()
+    if path.is_file():
+        return path
+    if len(path.parts) > 1 or path.suffix in (".pth", ".pt", ".safetensors"):
+        raise ValueError(
+            f"model.encoder_weights={encoder_weights}: no such file; give a state-dict file, a name of the hub "
+            "(imagenet), or null for random weights"
+        )
+    return None

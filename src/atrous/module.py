@@ -1,0 +1,168 @@
+"""SegmentationModule: what a training step and an evaluation step are, under which names they log."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from atrous.data.datamodule import Batch
+from atrous.inference import Inference, most_likely, whole
+from atrous.labels import LabelSet
+from atrous.metrics import Scores, scores
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """A loss, (logits, labels) -> scalar, and what it is multiplied with in the sum."""
+
+    loss: nn.Module
+    weight: float = 1.0
+
+
+class SegmentationModule(L.LightningModule):
+    """A network with its losses, optimizer and scores.
+
+    net: float images (N, 3, H, W), normalised -> logits (N, C, H, W).
+    terms: the loss, as named terms that are summed with their weights.
+    make_optimizer: net -> optimizer.  make_scheduler: (optimizer, total_steps=...) -> scheduler, stepped per optimizer step.
+    mean, std: RGB in [0, 1], of the encoder's training.
+    inference: how evaluation gets class scores from the network.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        labels: LabelSet,
+        mean: Sequence[float],
+        std: Sequence[float],
+        terms: Mapping[str, LossTerm] | None = None,
+        make_optimizer: Callable[[nn.Module], Optimizer] | None = None,
+        make_scheduler: Callable[..., LRScheduler] | None = None,
+        inference: Inference = whole,
+    ) -> None:
+        super().__init__()
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.labels = labels
+        self.losses = nn.ModuleDict({name: term.loss for name, term in (terms or {}).items()})
+        self.weights = {name: term.weight for name, term in (terms or {}).items()}
+        self.make_optimizer = make_optimizer
+        self.make_scheduler = make_scheduler
+        self.inference = inference
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
+        self.confusion = MulticlassConfusionMatrix(
+            labels.num_classes, ignore_index=labels.ignore_index, validate_args=False
+        )
+        self.evaluated: Tensor | None = None
+        """int64 (C, C) on the CPU: the confusion matrix of the last whole evaluation, over all devices."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images: uint8 (N, 3, H, W) -> logits: float (N, C, H, W)."""
+        logits: Tensor = self.net(self.normalize(images))
+        return logits
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """images: uint8 (N, 3, H, W) -> float, with the encoder's mean and standard deviation taken out."""
+        return (images.to(self.mean.dtype, memory_format=torch.channels_last) - self.mean) / self.std
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and its schedule over the true number of optimizer steps."""
+        assert self.make_optimizer is not None
+        assert self.make_scheduler is not None
+        total_steps = self.trainer.estimated_stepping_batches
+        if total_steps == float("inf"):
+            raise ValueError("the schedule needs an end: set trainer.max_steps or trainer.max_epochs")
+        optimizer = self.make_optimizer(self.net)
+        scheduler = self.make_scheduler(optimizer, total_steps=int(total_steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_fit_start(self) -> None:
+        """Ranks may see unequal numbers of validation batches, so no forward may wait for the other ranks' buffers."""
+        if isinstance(self.trainer.model, DistributedDataParallel):
+            self.trainer.model.broadcast_buffers = False
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """The weighted sum of the loss terms."""
+        logits = self._train_logits(batch["images"])
+        labels = batch["labels"].long()
+        terms = {name: loss(logits, labels) for name, loss in self.losses.items()}
+        total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        self.log("train/loss", total, prog_bar=True)
+        if len(terms) > 1:
+            self.log_dict({f"train/{name}": term for name, term in terms.items()})
+        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], prog_bar=True)
+        return total
+
+    def _train_logits(self, images: Tensor) -> Tensor:
+        try:
+            logits: Tensor = self(images)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                f"a batch of {len(images)} picture a device cannot train this network: its batch norm sees a single value; "
+                "set data.batch_size=2 or more (with trainer.accumulate_grad_batches, it need not cost memory elsewhere)"
+            ) from error
+        return logits
+
+    def on_validation_start(self) -> None:
+        """Evaluate, and save, the running statistics of rank 0, which DDP would else broadcast before each forward."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            for buffer in self.net.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
+    def validation_step(self, batch: Batch) -> Tensor:
+        """The predicted labels, uint8 (N, H, W)."""
+        return self._evaluation_step(batch)
+
+    def test_step(self, batch: Batch) -> Tensor:
+        """The predicted labels, uint8 (N, H, W)."""
+        return self._evaluation_step(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the split."""
+        self._end_evaluation("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of the split."""
+        self._end_evaluation("test")
+
+    def predict_labels(self, images: Tensor) -> Tensor:
+        """images: uint8 (N, 3, H, W) -> labels: uint8 (N, H, W).
+
+        Always in float32: the precision of the training must not change the score of its weights.
+        """
+        with torch.autocast(images.device.type, enabled=False):
+            return most_likely(self.inference(self.net, self.normalize(images)))
+
+    def _evaluation_step(self, batch: Batch) -> Tensor:
+        predicted = self.predict_labels(batch["images"])
+        self.confusion.update(predicted.int(), batch["labels"].int())
+        return predicted
+
+    def _end_evaluation(self, split: str) -> None:
+        confusion: Tensor = self.confusion.compute()
+        self.confusion.reset()
+        self.evaluated = confusion.cpu()
+        named = {f"{split}/{name}": value for name, value in log_values(scores(self.evaluated), self.labels).items()}
+        main = f"{split}/miou"
+        self.log(main, named.pop(main), prog_bar=True, sync_dist=True)
+        self.log_dict(named, sync_dist=True)
+
+
+def log_values(values: Scores, labels: LabelSet) -> dict[str, Tensor]:
+    """The scores that are logged, by name: float32 scalars."""
+    means = ("miou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou")
+    named = {name: getattr(values, name) for name in means}
+    named |= {f"iou/{name}": value for name, value in zip(labels.classes, values.iou, strict=True)}
+    return {name: value.float() for name, value in named.items()}

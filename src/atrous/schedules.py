@@ -1,0 +1,73 @@
+"""Learning rate over optimizer steps: a linear warm-up, then a shape over the steps that remain.
+
+A shape is a function of progress: 0 at the end of the warm-up, 1 when the last step is done.
+"""
+
+import math
+from collections.abc import Callable
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+Shape = Callable[[float], float]
+
+
+def poly(progress: float, power: float = 0.9) -> float:
+    """Falls to 0 as (1 - progress)^power.  Source: Chen et al., "DeepLab", 2017."""
+    return float((1 - progress) ** power)
+
+
+def cosine(progress: float, final: float = 0.0) -> float:
+    """Falls from 1 to ``final`` along half a cosine.  Source: Loshchilov and Hutter, "SGDR", 2017, without restarts."""
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def exponential(progress: float, final: float = 0.01) -> float:
+    """Falls from 1 to ``final`` by the same factor each step (0.99 an epoch for 20 epochs: final = 0.99**20 = 0.818)."""
+    return float(final**progress)
+
+
+def constant(progress: float) -> float:
+    """1, always."""
+    del progress
+    return 1.0
+
+
+def factor(step: int, total_steps: int, shape: Shape, warmup_steps: int = 0, warmup_start: float = 0.0) -> float:
+    """What the base rate is multiplied with in optimizer step ``step`` (0 is the first)."""
+    if step < warmup_steps:
+        return warmup_start + (1 - warmup_start) * (step + 1) / (warmup_steps + 1)
+    return shape(min(1.0, (step - warmup_steps) / (total_steps - warmup_steps)))
+
+
+def scheduled(
+    optimizer: Optimizer, total_steps: int, shape: Shape, warmup_steps: int = 0, warmup_start: float = 0.0
+) -> LRScheduler:
+    """``factor`` as a torch scheduler, to be stepped once an optimizer step.
+
+    Raises ValueError: a warm-up as long as the training, or longer.
+    """
+    if warmup_steps >= total_steps:
+        raise ValueError(
+            f"scheduler.warmup_steps={warmup_steps}: the training has {total_steps} optimizer steps; "
+            "the warm-up must be shorter"
+        )
+    return LambdaLR(optimizer, lambda step: factor(step, total_steps, shape, warmup_steps, warmup_start))
+
+
+def one_cycle(
+    optimizer: Optimizer, total_steps: int, warmup_share: float = 0.3, initial: float = 0.04, final: float = 1e-4
+) -> LRScheduler:
+    """Up from ``initial`` and down to ``final`` times the base rate, both along cosines.
+
+    Source: Smith, "Super-convergence", 2018, as torch implements it; momentum is left alone.
+    """
+    return OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=total_steps + 1,  # torch counts the state after the last step as one more
+        pct_start=warmup_share,
+        div_factor=1 / initial,
+        final_div_factor=initial / final,
+        cycle_momentum=False,
+    )
