@@ -4,6 +4,7 @@ Heavy imports stay inside the functions: a wrong path in a config is told before
 """
 
 import importlib
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,8 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
 
     from atrous.checkpoint import AtomicCheckpointIO
 
+    # The checkpoints share the run folder with the config and the logs, so it is never empty.
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     options: dict[str, Any] = {}
     if cfg.trainer.get("sync_batchnorm") and not torch.cuda.is_available():
         rank_zero_warn("trainer.sync_batchnorm=true needs GPUs; batch norm stays a device's own here")
@@ -204,7 +207,7 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
     run = trusted(config, cfg.allow)
     given = {f"data.{key}": value for key, value in cfg.data.items()} | {
         "paths.data": cfg.paths.data,
-        "inference": cfg.inference,
+        "inference": cfg.get("inference"),
     }
     for key, value in given.items():
         if value is not None:

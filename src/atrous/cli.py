@@ -7,13 +7,15 @@ import difflib
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
@@ -35,26 +37,32 @@ def main(command: str | None = None) -> None:
     register_resolvers()
     wants_traceback = os.environ.get(TRACEBACK) == "1"
     os.environ[TRACEBACK] = "1"  # Hydra then leaves errors to us
+    with _answering(wants_traceback):
+        run(command, argv, wants_traceback)
+
+
+@contextmanager
+def _answering(wants_traceback: bool) -> Iterator[None]:
+    """Errors that a user can cause end the program with a sentence; others, and all if wanted, with their traceback."""
     try:
-        run(command, argv)
-    except (ValueError, HydraException, OmegaConfBaseException) as error:
-        if wants_traceback:
+        yield
+    except Exception as error:
+        # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
+        told = isinstance(error, (ValueError, HydraException, OmegaConfBaseException))
+        if wants_traceback or not (told or type(error).__name__ == "MisconfigurationException"):
             raise
         _stop(f"{sentence(error)}\n({TRACEBACK}=1 shows where this was raised)")
-    except Exception as error:
-        if wants_traceback or type(error).__name__ != "MisconfigurationException":  # Lightning's word for a user's error
-            raise
-        _stop(f"{error}\n({TRACEBACK}=1 shows where this was raised)")
 
 
-def run(command: str, argv: list[str]) -> None:
+def run(command: str, argv: list[str], wants_traceback: bool) -> None:
     """Compose the config of ``command`` with the overrides in ``argv`` and run it, once or as a sweep."""
     original = sys.argv
 
     def task(cfg: DictConfig) -> Any:
         sys.argv = original  # Lightning starts the other devices' processes with it
         module = importlib.import_module(f"atrous.commands.{command}")
-        return getattr(module, command)(cfg)
+        with _answering(wants_traceback):
+            return getattr(module, command)(cfg)
 
     sys.argv = [original[0], *argv]
     hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
@@ -98,14 +106,16 @@ def sentence(error: BaseException) -> str:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         known = [option for option in error.options or [] if not option.startswith("_")]
         if group:
-            return f"{group}={choice}: no such choice{_propose(choice, known)}; choose one of {', '.join(known)}"
+            return f"{group}={choice}: no such choice{_propose(choice, known)}: choose one of {', '.join(known)}"
     cause = error.__cause__
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and isinstance(error, ConfigCompositionException):
-        known = [str(key) for key in cause.parent_node or ()]
+        known = [str(key) for key in cause.parent_node or () if key not in ("_target_", "_partial_", "hydra")]
         return f"{cause.full_key}: no such option{_propose(str(cause.key), known)}; known here: {', '.join(known)}"
     if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
         return sentence(cause)
     text = str(error)
+    if isinstance(error, InterpolationResolutionError):  # of a resolver of ours: what it said
+        text = text.splitlines()[0].removeprefix("ValueError raised while resolving interpolation: ")
     if "Original Traceback" in text:  # a worker process of the data loader
         text = text.strip().splitlines()[-1].partition(": ")[2]
     if isinstance(error, ConfigCompositionException) and "No match in the defaults list" in text:
@@ -117,7 +127,7 @@ def sentence(error: BaseException) -> str:
 
 def _propose(wrong: str, known: list[str]) -> str:
     close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
-    return f", did you mean {close[0]}?" if close else ""
+    return f", did you mean {close[0]}" if close else ""
 
 
 def _usage() -> str:

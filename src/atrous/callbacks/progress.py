@@ -1,14 +1,141 @@
-"""What a training tells while it runs, and at its end."""
+"""What a training or an evaluation tells while it runs, and at its end."""
 
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.callbacks import ProgressBar
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from atrous.data.datamodule import Batch
 from atrous.module import SegmentationModule
 from atrous.report.tables import print_scores, write_scores
+
+
+class StepProgress(ProgressBar):
+    """One bar over optimizer steps with the logged values, one over the batches of a running evaluation.
+
+    A line a validation stays above the bar, so that the log of a run without a terminal tells the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console = Console()
+        self._progress: Progress | None = None
+        self._training: TaskID | None = None
+        self._evaluation: TaskID | None = None
+
+    def disable(self) -> None:
+        """Called by Lightning on all ranks but the first."""
+        self._console = Console(quiet=True)
+
+    def enable(self) -> None:
+        """Called by Lightning on the first rank."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Called before anything runs."""
+        super().setup(trainer, pl_module, stage)
+        if not trainer.is_global_zero:
+            self.disable()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the bar."""
+        total = trainer.estimated_stepping_batches
+        self._training = self._bars().add_task("step", total=total, completed=trainer.global_step, values="")
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Advance the bar."""
+        assert self._training is not None
+        self._bars().update(self._training, completed=trainer.global_step, values=self._values(trainer, pl_module))
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave the terminal as it was."""
+        self._close()
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the bar of the evaluation."""
+        self._start_evaluation("validate", sum(trainer.num_val_batches))
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Advance it."""
+        self._advance_evaluation()
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take it away, and leave a line."""
+        assert self._evaluation is not None
+        self._bars().remove_task(self._evaluation)
+        self._evaluation = None
+        self._bars().console.print(f"step {trainer.global_step}  {self._values(trainer, pl_module)}")
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the bar of the evaluation."""
+        self._start_evaluation("evaluate", sum(trainer.num_test_batches))
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Advance it."""
+        self._advance_evaluation()
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave the terminal as it was."""
+        self._close()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Leave the terminal as it was."""
+        self._close()
+
+    def _bars(self) -> Progress:
+        if self._progress is None:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=20),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[values]}"),
+                console=self._console,
+                transient=True,
+            )
+            self._progress.start()
+        return self._progress
+
+    def _close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _start_evaluation(self, name: str, num_batches: float) -> None:
+        self._evaluation = self._bars().add_task(name, total=num_batches, values="")
+
+    def _advance_evaluation(self) -> None:
+        assert self._evaluation is not None
+        self._bars().advance(self._evaluation)
+
+    def _values(self, trainer: L.Trainer, module: L.LightningModule) -> str:
+        metrics = self.get_metrics(trainer, module)
+        metrics.pop("v_num", None)
+        return "  ".join(
+            f"{name.removeprefix('train/')} {value:.4g}" for name, value in metrics.items() if isinstance(value, float)
+        )
 
 
 class Throughput(L.Callback):

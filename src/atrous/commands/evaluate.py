@@ -11,6 +11,7 @@ def evaluate(cfg: DictConfig) -> float:
     """Score the checkpoint on a split, write and print the result, and return the mIoU."""
     from atrous import checkpoint
     from atrous.callbacks.pictures import Pictures
+    from atrous.callbacks.progress import StepProgress
     from atrous.metrics import scores
     from atrous.report.tables import print_scores, write_scores
 
@@ -21,7 +22,7 @@ def evaluate(cfg: DictConfig) -> float:
     pairs = build.pairs(run, layout, ("test",))
     module = build.evaluation_module(run, stored)
     output = Path(cfg.paths.output)
-    trainer = build.trainer(cfg, [Pictures(output / "pictures", cfg.num_pictures)])
+    trainer = build.trainer(cfg, [StepProgress(), Pictures(output / "pictures", cfg.num_pictures)])
     trainer.test(module, datamodule=build.data(run, pairs, layout.labels), verbose=False)
 
     assert module.evaluated is not None

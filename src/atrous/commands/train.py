@@ -24,6 +24,7 @@ def train(cfg: DictConfig) -> float:
     trainer = build.trainer(cfg, [ValidateLastStep(), CheckpointContents(build.plain(cfg), layout.labels)])
     if trainer.is_global_zero:
         OmegaConf.save(cfg, f"{cfg.paths.output}/config.yaml")
+        print(f"run folder {cfg.paths.output}: {len(pairs['train'])} pictures to train on, {len(pairs['val'])} to validate")
     trainer.fit(module, datamodule=data, ckpt_path=cfg.resume, weights_only=True)
     if cfg.objective not in trainer.callback_metrics:
         raise ValueError(

@@ -4,8 +4,8 @@
         {train,val,test}/images/0000.png
         {train,val,test}/labels/0000.png
 
-A scene is a function of (split, index) alone.  Shapes of four kinds overlap in random order; hue says little about the kind,
-so a network has to see form.  A one-pixel rim around every shape is 255 (ignored), as on the borders of PASCAL VOC.
+A scene is a function of (split, index) alone.  Shapes of four kinds overlap in random order.  Each kind has a colour of its
+own, but the ground takes on any colour and every shape strays from its kind's, so neither colour nor form is enough.  A one-pixel rim around every shape is 255 (ignored), as on the borders of PASCAL VOC.
 """
 
 import os
@@ -80,13 +80,13 @@ def draw_scene(rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], 
     labels = np.zeros((size, size), np.uint8)
     for _ in range(int(rng.integers(3, 7))):
         kind = int(rng.integers(1, LABELS.num_classes))
-        radius = int(rng.integers(size // 10, size // 4))
+        radius = int(rng.integers(size // 8, size // 4))
         center = rng.integers(0, size, 2)
         angle = float(rng.uniform(0, 2 * np.pi))
         shape = np.zeros((size, size), np.uint8)
         _draw_shape(shape, kind, (int(center[0]), int(center[1])), radius, angle)
         inside = shape > 0
-        color = rng.integers(30, 226, 3)
+        color = np.array(LABELS.colors[kind]) + rng.normal(0, 20, 3)
         image[inside] = np.clip(color + rng.normal(0, 12, (size, size, 3))[inside], 0, 255).astype(np.uint8)
         rim = cv2.dilate(shape, np.ones((3, 3), np.uint8)).astype(bool) & ~inside
         labels[inside] = kind
@@ -105,7 +105,7 @@ def _draw_shape(canvas: NDArray[np.uint8], kind: int, center: tuple[int, int], r
     if name == "disk":
         cv2.circle(canvas, center, radius, 1, thickness=-1)
     elif name == "ring":
-        cv2.circle(canvas, center, radius, 1, thickness=max(2, radius // 3))
+        cv2.circle(canvas, center, radius, 1, thickness=max(2, radius // 2))
     else:
         corners = {"triangle": 3, "square": 4}[name]
         angles = angle + np.arange(corners) * 2 * np.pi / corners
