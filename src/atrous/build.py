@@ -138,6 +138,8 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
 
     # The checkpoints share the run folder with the config and the logs, so it is never empty.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    # lightning 2.6 with torch 2.15; nothing that a user can do.
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
     options: dict[str, Any] = {}
     if cfg.trainer.get("sync_batchnorm") and not torch.cuda.is_available():
         rank_zero_warn("trainer.sync_batchnorm=true needs GPUs; batch norm stays a device's own here")

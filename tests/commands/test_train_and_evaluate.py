@@ -1,0 +1,205 @@
+"""The commands as people run them, in processes of their own."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from conftest import CHECKOUT, TINY
+
+from atrous import checkpoint
+
+CPU = ("trainer.accelerator=cpu", "data.num_workers=0")
+
+
+def confusion(folder):
+    with (folder / "confusion.csv").open() as file:
+        rows = list(csv.reader(file))
+    return np.array([[int(count) for count in row[1:]] for row in rows[1:]])
+
+
+def trained(command, *options, run="run"):
+    command.succeed("train.py", *TINY, f"hydra.run.dir={run}", *options)
+    return command.folder / run
+
+
+def test_evaluation_equals_the_validation_in_training_to_the_last_count(command):
+    run = trained(command, "model=unet", "trainer.max_steps=6", "trainer.precision=bf16-mixed", "data.num_workers=2")
+    printed = command.succeed("evaluate.py", f"checkpoint={run}/last.ckpt", *CPU)
+    scored = run / "evaluate-val-last"
+    assert (confusion(scored) == confusion(run / "validation")).all()
+    scores = json.loads((scored / "scores.json").read_text())
+    assert scores["split"] == "val"
+    assert scores["num_pictures"] == 5
+    assert scores["num_pixels"] == confusion(scored).sum()
+    assert set(scores["iou"]) == {"ground", "disk", "square", "triangle", "ring"}
+    assert f"{100 * scores['miou']:.2f}" in printed
+    with next((run / "csv").rglob("metrics.csv")).open() as file:
+        logged = [row["val/miou"] for row in csv.DictReader(file) if row["val/miou"]]
+    assert float(logged[-1]) == pytest.approx(scores["miou"], abs=1e-6)
+    pictures = list((scored / "pictures").glob("*.png"))
+    assert len(pictures) == 5
+
+    # The number of workers changes nothing; the batch size flips ties at most.
+    command.succeed("evaluate.py", f"checkpoint={run}/last.ckpt", "output=workers", "data.num_workers=2", CPU[0])
+    assert (confusion(command.folder / "workers") == confusion(scored)).all()
+    command.succeed("evaluate.py", f"checkpoint={run}/last.ckpt", "output=batch", "data.eval_batch_size=5", *CPU)
+    moved = np.abs(confusion(command.folder / "batch") - confusion(scored)).sum() / 2
+    assert moved <= 1e-5 * scores["num_pixels"]
+
+    # Windows of the pictures' own size are the whole picture; smaller ones are another prediction.
+    slide = ("evaluate.py", f"checkpoint={run}/last.ckpt", "inference=slide", *CPU)
+    command.succeed(*slide, "output=one", "inference.window=[64,64]", "inference.stride=[64,64]")
+    assert np.abs(confusion(command.folder / "one") - confusion(scored)).sum() / 2 <= 1e-5 * scores["num_pixels"]
+    command.succeed(*slide, "output=many", "inference.window=[32,32]", "inference.stride=[16,16]")
+    assert confusion(command.folder / "many").sum() == scores["num_pixels"]
+    assert (confusion(command.folder / "many") != confusion(scored)).any()
+
+
+def test_two_processes_train_and_score_as_one(command):
+    """An odd number of pictures, unequal numbers of batches (5 on two ranks: 3 and 2), and batch norm."""
+    run = trained(command, "trainer=ddp", "trainer.devices=2", "data.batch_size=2", "trainer.max_steps=4",
+                  "trainer.val_check_interval=2")
+    in_training = confusion(run / "validation")
+    one = ("evaluate.py", f"checkpoint={run}/last.ckpt", *CPU)
+    command.succeed(*one, "output=one")
+    command.succeed(*one, "output=two", "trainer=ddp", "trainer.devices=2")
+    assert (confusion(command.folder / "one") == in_training).all()
+    assert (confusion(command.folder / "two") == in_training).all()
+    assert json.loads((command.folder / "two" / "scores.json").read_text())["num_pictures"] == 5
+
+
+def test_resume_goes_on_in_the_folder_and_with_the_config_of_the_run(command):
+    run = trained(command, "model=unet", "optimizer=sgd", "trainer.max_steps=3")
+    before = checkpoint.load(run / "last.ckpt")
+    printed = command.succeed("train.py", f"resume={run}/last.ckpt", "trainer.max_steps=5")
+    after = checkpoint.load(run / "last.ckpt")
+    assert str(run) in printed
+    assert (before["global_step"], after["global_step"]) == (3, 5)
+    assert after["atrous"]["config"]["optimizer"]["algorithm"]["_target_"] == "torch.optim.SGD"
+    assert sorted(path.name for path in (run / "csv").iterdir()) == ["version_0", "version_1"]
+    refused = command.fail("train.py", f"resume={run}/last.ckpt", "model=fpn")
+    assert "model=fpn cannot be changed" in refused
+
+
+def test_a_checkpoint_stands_alone_and_is_plain_data(command):
+    run = trained(command, "model=unet", "model.encoder=mobilenet_v2")
+    assert {path.name for path in run.iterdir()} >= {"best.ckpt", "last.ckpt", "config.yaml", "pictures", "train.log"}
+    stored = torch.load(run / "best.ckpt", weights_only=True)
+    assert stored["atrous"]["labels"]["classes"] == ["ground", "disk", "square", "triangle", "ring"]
+    assert stored["optimizer_states"]
+    assert stored["loops"]
+    moved = command.folder / "elsewhere.ckpt"
+    (run / "best.ckpt").rename(moved)
+    command.succeed("evaluate.py", f"checkpoint={moved}", f"paths.data={command.folder / 'data'}", "split=test", *CPU)
+    assert (command.folder / "evaluate-test-elsewhere" / "scores.json").is_file()
+    assert (command.folder / "data" / "synthetic").is_dir()
+
+
+def test_a_sweep_ends_with_a_table_ordered_by_the_objective(command):
+    printed = command.succeed("train.py", "-m", *TINY, "model=unet,fpn", "optimizer.lr=0.01,0.0001",
+                              "hydra.sweep.dir=sweep", "logger=none")
+    with (command.folder / "sweep" / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["model"], row["optimizer.lr"]) for row in rows} == {
+        (model, lr) for model in ("unet", "fpn") for lr in ("0.01", "0.0001")
+    }
+    objectives = [float(row["objective"]) for row in rows]
+    assert objectives == sorted(objectives, reverse=True)
+    for row in rows:
+        scored = json.loads((command.folder / "sweep" / row["run"] / "validation" / "scores.json").read_text())
+        assert float(row["objective"]) == pytest.approx(scored["miou"], abs=1e-6)
+        assert row["model"] in printed
+
+
+def test_loggers_leave_scalars_and_pictures_in_the_run_folder(command):
+    run = trained(command, "logger=[csv,wandb,tensorboard]", "trainer.log_every_n_steps=1")
+    (offline,) = (run / "wandb").glob("offline-run-*")
+    assert list(offline.glob("*.wandb"))
+    assert list(offline.rglob("*.png"))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(next((run / "tensorboard").rglob("events*")).parent))
+    events.Reload()
+    assert {"train/loss", "train/lr", "train/pictures_per_second", "val/miou", "val/iou/ring"} <= set(
+        events.Tags()["scalars"]
+    )
+    assert len(events.Tags()["images"]) == 4
+
+
+def test_own_configs_join(command):
+    import fabricate
+
+    root = command.folder / "data" / "pets"
+    fabricate.folder(root)
+    for label in sorted((root / "labels").rglob("*.png")):
+        label.rename(label.with_name(f"{label.stem}_mask.png"))
+    own = CHECKOUT / "tests" / "conf"
+    command.succeed("train.py", f"--config-dir={own}", "data=pets", "paths.data=data", "data.batch_size=2", *CPU,
+                    "trainer.max_steps=2", "hydra.run.dir=run")
+    stored = checkpoint.read(command.folder / "run" / "last.ckpt")
+    assert stored.labels.classes == ("ground", "cat", "dog")
+    assert stored.labels.colors[1] == (220, 20, 60)
+
+
+def test_help_shows_choices_and_values(command):
+    printed = command.succeed("train.py", "--help")
+    assert re.search(r"model: .*deeplabv3plus.*unet", printed)
+    assert "max_steps" in printed
+    assert "-m" in printed
+    assert "split: val" in command.succeed("evaluate.py", "--help")
+    assert "lr: 0.001" in command.succeed("train.py", "--cfg", "job")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["train.py", "model=deeplabv3pluss"], "model=deeplabv3pluss: no such choice, did you mean deeplabv3plus: choose"),
+        (["train.py", "optimizer.lrr=1"], "optimizer.lrr: no such option, did you mean lr; known here: lr, weight_decay"),
+        (["train.py", "modl=unet"], "modl: no such option, did you mean model; known here: seed, resume"),
+        (["train.py", "model"], "missing EQUAL"),
+        (["train.py", "data=camvid"], "/camvid: no such folder; CamVid is expected there"),
+        (["train.py", "data=folder"], "data.layout.label_set.name"),
+        (["train.py", "data.splits.val=dev"], "split 'dev': the synthetic data set has no such split"),
+        (["train.py", "resume=nowhere.ckpt"], "resume=nowhere.ckpt: no such file"),
+        (["train.py", "model.encoder_weights=a/b.pth"], "model.encoder_weights=a/b.pth: no such file"),
+        (["evaluate.py"], "checkpoint is not given: checkpoint=runs/.../best.ckpt"),
+        (["evaluate.py", "checkpoint=nowhere.ckpt"], "checkpoint=nowhere.ckpt: no such file"),
+        (["evaluate.py", f"checkpoint={CHECKOUT}/README.md", "output=here"], "not a checkpoint of Atrous"),
+        (["train.py", "~loss"], "no loss is chosen"),
+        (["train.py", "model.encoder=resnet17"], "model.encoder=resnet17: no such encoder"),
+        (["train.py", "--config-dir=nowhere"], "nowhere' not found"),
+    ],
+)
+def test_wrong_input_is_told_in_a_sentence(command, args, message):
+    said = command.fail(*args)
+    assert said.startswith("atrous: ")
+    assert message in said
+
+
+def test_a_damaged_file_in_training_is_named_through_worker_processes(command):
+    import fabricate
+
+    fabricate.camvid(command.folder / "camvid")
+    for label in (command.folder / "camvid" / "trainannot").iterdir():
+        label.write_bytes(label.read_bytes()[:60])
+    said = command.fail("train.py", "data=camvid", "paths.data=.", "data.num_workers=2", "data.batch_size=2",
+                        "data.crop_size=[32,32]", "trainer.max_steps=2", "trainer.accelerator=cpu", "model=unet")
+    assert re.search(r"atrous: \S*trainannot/0001TP_\d+.png: cannot be read as a picture", said)
+
+
+def test_an_empty_split_is_told(command):
+    for folder in ("train", "trainannot", "val", "valannot"):
+        (command.folder / "camvid" / folder).mkdir(parents=True)
+    said = command.fail("train.py", "data=camvid", "paths.data=.")
+    assert "split 'train' is empty" in said
+
+
+def test_a_split_without_labels_cannot_be_scored(command):
+    import fabricate
+
+    fabricate.cityscapes(command.folder / "cityscapes")
+    said = command.fail("train.py", "data=cityscapes", "paths.data=.", "data.splits.val=test")
+    assert "split 'test' has no labels" in said

@@ -1,0 +1,116 @@
+"""Fixtures: where the real data lie, small fabricated data, commands in this process and in their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from atrous.cli import config_folder, register_resolvers
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+REAL_DATA = os.environ.pop("ATROUS_DATA", None)  # popped: a test writes no synthetic scenes into the real data
+
+torch.set_num_threads(1)  # small tensors: threads cost more than they give
+
+# A network, scenes and a length that train in a second.
+TINY = (
+    "data.layout.size=64",
+    "data.layout.num_scenes={train: 12, val: 5, test: 5}",
+    "data.crop_size=[64,64]",
+    "data.batch_size=4",
+    "data.num_workers=0",
+    "trainer.max_steps=2",
+    "trainer.accelerator=cpu",
+)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data that ATROUS_DATA names."""
+    if REAL_DATA is None or not Path(REAL_DATA).is_dir():
+        pytest.skip("ATROUS_DATA names no folder with real data")
+    return Path(REAL_DATA).resolve()
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root for synthetic scenes that all tests share."""
+    return tmp_path_factory.mktemp("scenes")
+
+
+def compose_command(command: str, overrides: list[str], output: Path) -> DictConfig:
+    """The config as the command would get it, with ``output`` as the run folder."""
+    register_resolvers()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        cfg = compose(
+            command,
+            [*overrides, f"hydra.runtime.output_dir={output}", f"hydra.run.dir={output}"],
+            return_hydra_config=True,
+        )
+    HydraConfig.instance().set_config(cfg)
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return cfg
+
+
+@pytest.fixture
+def composed(tmp_path: Path, scenes: Path):
+    """compose(command, *overrides) with tiny synthetic data, in this process."""
+
+    def make(command: str, *overrides: str, output: Path = tmp_path) -> DictConfig:
+        tiny = [f"data.root={scenes}", *TINY] if command == "train" else []
+        return compose_command(command, [*tiny, *overrides], output)
+
+    yield make
+    HydraConfig.instance().cfg = None
+
+
+class Command:
+    """A command in a process of its own."""
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self.folder = folder
+        self.env = {
+            **os.environ,
+            "ATROUS_DATA": str(data),
+            "OMP_NUM_THREADS": "1",  # the same arithmetic in one process as in each of two
+            "WANDB_MODE": "offline",
+            "COLUMNS": "120",
+        }
+
+    def __call__(self, *args: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run ``python <args>`` (train.py and evaluate.py are the checkout's)."""
+        script = str(CHECKOUT / args[0]) if args[0].endswith(".py") else args[0]
+        return subprocess.run(
+            [sys.executable, script, *args[1:]],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def succeed(self, *args: str, timeout: float = 300) -> str:
+        """Run, demand success, return what was printed."""
+        done = self(*args, timeout=timeout)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def fail(self, *args: str) -> str:
+        """Run, demand failure without a traceback, return what was said."""
+        done = self(*args)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+
+@pytest.fixture
+def command(tmp_path: Path, scenes: Path) -> Command:
+    """Run commands from an empty folder."""
+    return Command(tmp_path, scenes)

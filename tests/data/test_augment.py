@@ -1,0 +1,110 @@
+import albumentations as A
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atrous.data.augment import CropAugment, draw_window, largest_class_share
+from atrous.labels import label_set
+
+LABELS = label_set("mine", ["ground", "left", "right"], mirror_pairs=[("left", "right")])
+MEAN = (0.4, 0.5, 0.6)
+sides = st.integers(1, 60)
+
+
+def augment(crop=(24, 32), **options):
+    return CropAugment(crop, LABELS.mirror_table, LABELS.ignore_index, MEAN, **options)
+
+
+def example(height=40, width=50, seed=0):
+    """Labels whose class stands in the picture's red channel."""
+    labels = np.random.default_rng(seed).integers(0, 3, (height, width)).astype(np.uint8)
+    return np.dstack([labels * 100] * 3), labels
+
+
+@given(sides, sides, sides, sides, st.floats(0.25, 4), st.integers(0, 2**32))
+def test_windows_lie_inside_and_keep_the_scale(height, width, crop_height, crop_width, factor, seed):
+    window = draw_window((height, width), (crop_height, crop_width), factor, np.random.default_rng(seed))
+    assert 0 <= window.top <= window.top + window.height <= height
+    assert 0 <= window.left <= window.left + window.width <= width
+    assert 1 <= window.out_height <= crop_height
+    assert 1 <= window.out_width <= crop_width
+    for length, out in ((window.height, window.out_height), (window.width, window.out_width)):
+        assert abs(out - length * factor) <= max(1, factor)  # a pixel, of the source or of the crop
+
+
+@settings(max_examples=30, deadline=None)
+@given(sides, sides, st.integers(0, 2**32))
+def test_crops_have_the_size_and_only_labels_that_were_there(height, width, seed):
+    image, labels = example(height, width, seed)
+    crop, cropped = augment()(image, labels, np.random.default_rng(seed))
+    assert crop.shape == (24, 32, 3)
+    assert cropped.shape == (24, 32)
+    assert (crop.dtype, cropped.dtype) == (np.uint8, np.uint8)
+    assert set(np.unique(cropped)) <= {0, 1, 2, 255}
+
+
+def test_picture_and_labels_move_together():
+    for seed in range(20):
+        image, labels = example(seed=seed)
+        crop, cropped = augment(scale=(1, 1), flip_probability=0)(image, labels, np.random.default_rng(seed))
+        assert (crop[..., 0] == cropped * 100).all()
+
+
+def test_a_flip_swaps_mirror_pairs():
+    image, labels = example()
+    rng = np.random.default_rng
+    plain = augment((40, 50), scale=(1, 1), flip_probability=0)(image, labels, rng(0))
+    flipped = augment((40, 50), scale=(1, 1), flip_probability=1)(image, labels, rng(0))
+    assert (flipped[0] == plain[0][:, ::-1]).all()
+    swapped = np.array([0, 2, 1])[plain[1]]
+    assert (flipped[1] == swapped[:, ::-1]).all()
+
+
+def test_small_pictures_are_padded_with_the_mean_and_ignored():
+    image, labels = example(10, 12)
+    crop, cropped = augment(scale=(1, 1), flip_probability=0)(image, labels, np.random.default_rng(0))
+    assert (crop[:10, :12] == image).all()
+    assert (cropped[:10, :12] == labels).all()
+    assert (crop[10:] == np.round(255 * np.array(MEAN))).all()
+    assert (cropped[10:] == 255).all()
+    assert (cropped[:, 12:] == 255).all()
+
+
+def test_crops_of_one_class_are_drawn_again():
+    labels = np.zeros((200, 200), np.uint8)
+    labels[:, 100:] = 1
+    image = np.zeros((200, 200, 3), np.uint8)
+    shares = {}
+    for limit in (1.0, 0.75):
+        crops = [
+            augment((20, 20), scale=(1, 1), max_class_share=limit)(image, labels, np.random.default_rng(seed))[1]
+            for seed in range(200)
+        ]
+        shares[limit] = np.mean([largest_class_share(crop, 255) > 0.75 for crop in crops])
+    # A window of 20 shows more than 15 columns of one side in 171 of 181 places; ten draws all miss with 0.945^10 = 0.57.
+    assert shares[1.0] == pytest.approx(0.945, abs=0.05)
+    assert shares[0.75] == pytest.approx(0.57, abs=0.11)
+
+
+def test_the_share_is_of_labelled_pixels():
+    assert largest_class_share(np.array([[1, 1, 2, 255, 255]], np.uint8), 255) == pytest.approx(2 / 3)
+    assert largest_class_share(np.full((2, 2), 255, np.uint8), 255) == 0
+
+
+def test_a_sample_is_a_function_of_its_random_numbers():
+    image, labels = example()
+    photometric = A.Compose([A.ColorJitter(p=1.0), A.GaussNoise(p=0.5)])
+    one, other = (augment(photometric=photometric) for _ in range(2))
+    first = [one(image, labels, np.random.default_rng([7, seed])) for seed in range(5)]
+    again = [other(image, labels, np.random.default_rng([7, seed])) for seed in reversed(range(5))]
+    for (image_a, labels_a), (image_b, labels_b) in zip(first, reversed(again), strict=True):
+        assert (image_a == image_b).all()
+        assert (labels_a == labels_b).all()
+    assert (first[0][0] != first[1][0]).any()
+
+
+@pytest.mark.parametrize(("options", "message"), [({"scale": (2, 1)}, "augment.scale"), ({"crop": (0, 5)}, "crop size")])
+def test_wrong_numbers_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        augment(**options)

@@ -1,0 +1,60 @@
+import fabricate
+import pytest
+import torch
+from conftest import TINY
+
+from atrous import build
+from atrous.data.datamodule import SegmentationData, collate
+from atrous.data.dataset import Sample
+from atrous.data.layouts.folder import Folder
+from atrous.labels import label_set
+
+LABELS = label_set("mine", ["ground", "left", "right"])
+
+
+def loaded(composed, num_workers):
+    cfg = composed("train", f"data.num_workers={num_workers}")
+    layout = build.layout(cfg)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
+    loader = data.train_dataloader()
+    seen = []
+    for epoch in range(2):
+        loader.sampler.set_epoch(epoch)
+        seen.append(list(loader))
+    return seen
+
+
+def test_batches_do_not_depend_on_the_number_of_workers(composed):
+    assert any("num_scenes" in option for option in TINY)
+    alone, four = loaded(composed, 0), loaded(composed, 4)
+    for epoch_a, epoch_b in zip(alone, four, strict=True):
+        assert len(epoch_a) == len(epoch_b) == 3
+        for a, b in zip(epoch_a, epoch_b, strict=True):
+            assert a["names"] == b["names"]
+            assert torch.equal(a["images"], b["images"])
+            assert torch.equal(a["labels"], b["labels"])
+    assert not torch.equal(alone[0][0]["images"], alone[1][0]["images"])  # another epoch is another draw
+
+
+def test_evaluation_reads_every_picture_once_at_native_size(tmp_path):
+    fabricate.folder(tmp_path)
+    pairs = {"val": Folder(tmp_path, LABELS).pairs("val")}
+    data = SegmentationData(pairs, LABELS, None, seed=0, batch_size=8, eval_batch_size=2, num_workers=0)
+    batches = list(data.val_dataloader())
+    assert [name for batch in batches for name in batch["names"]] == [pair.name for pair in pairs["val"]]
+    assert batches[0]["images"].shape == (2, 3, 48, 64)
+    assert batches[0]["images"].dtype == torch.uint8
+
+
+def test_too_few_pictures_for_a_batch(tmp_path):
+    fabricate.folder(tmp_path)
+    pairs = {"train": Folder(tmp_path, LABELS).pairs("train")}
+    data = SegmentationData(pairs, LABELS, None, seed=0, batch_size=9, num_workers=0)
+    with pytest.raises(ValueError, match=r"8 pictures, too few for one batch of data.batch_size=9 on each of 1 devices"):
+        data.train_dataloader()
+
+
+def test_sizes_that_fit_no_batch():
+    samples = [Sample(torch.zeros(3, *size), torch.zeros(size), "x") for size in ((4, 5), (5, 4))]
+    with pytest.raises(ValueError, match=r"\[\(4, 5\), \(5, 4\)\].*set data.eval_batch_size=1"):
+        collate(samples)

@@ -1,0 +1,73 @@
+"""Which way imports run (a floor imports only from those below it), and what a quick answer may import."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
+
+FLOORS = {
+    "labels": 0,
+    "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
+    "data.augment": 1, "data.layouts": 1,
+    "data.dataset": 2, "data.sampler": 2, "data.datamodule": 2, "module": 2, "report": 2,
+    "callbacks": 3, "checkpoint": 3,
+    "build": 4,
+    "commands": 5, "cli": 5, "leaderboard": 5,
+}  # fmt: skip
+LIBRARIES = {
+    0: {"numpy"},
+    1: {"torch", "segmentation_models_pytorch", "timm", "albumentations", "torchmetrics", "cv2"},
+    2: {"lightning", "PIL", "rich", "matplotlib"},
+    3: {"wandb"},
+    4: {"hydra", "omegaconf"},
+}
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
+
+
+def room(module: str) -> str:
+    """The longest prefix of ``module`` that has a floor."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        if ".".join(parts[:length]) in FLOORS:
+            return ".".join(parts[:length])
+    raise AssertionError(f"{module} stands in no room: give it a floor")
+
+
+def imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            own = node.module == "atrous" or node.module.startswith("atrous.")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if own else {node.module}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_direction(path):
+    here = room(".".join(path.relative_to(SOURCE).with_suffix("").parts))
+    for name in imports(path):
+        top = name.split(".")[0]
+        if top == "atrous":
+            there = room(name.removeprefix("atrous."))
+            same_folder = here.split(".")[0] == there.split(".")[0]
+            assert FLOORS[there] < FLOORS[here] or same_folder, f"{here} imports {there}"
+        elif top not in sys.stdlib_module_names:
+            allowed = set().union(*(LIBRARIES[floor] for floor in range(min(FLOORS[here], 4) + 1)))
+            assert top in allowed, f"{here} (floor {FLOORS[here]}) imports {top}"
+
+
+@pytest.mark.parametrize("module", ["atrous.cli", "atrous.build", "atrous.commands.train", "atrous.commands.evaluate",
+                                    "atrous.leaderboard", "atrous.data.layouts.camvid"])  # fmt: skip
+def test_quick_answers_do_not_wait_for_torch(module):
+    program = f"import sys, {module}; print(*sorted({{'torch', 'lightning', 'albumentations', 'wandb'}} & set(sys.modules)))"
+    heavy = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert heavy == []

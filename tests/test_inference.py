@@ -1,0 +1,52 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from atrous.inference import most_likely, slide, starts, whole
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.data())
+def test_windows_cover_everything_and_stay_inside(length, window, data):
+    window = min(window, length)
+    stride = data.draw(st.integers(1, window))
+    begins = starts(length, window, stride)
+    assert begins[0] == 0
+    assert begins[-1] + window == length
+    assert all(0 < b - a <= stride for a, b in zip(begins, begins[1:], strict=False))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(5, 20), st.integers(5, 20), st.integers(1, 5), st.integers(1, 5))
+def test_sliding_equals_whole_for_a_network_without_context(height, width, row_step, column_step):
+    torch.manual_seed(0)
+    net = nn.Conv2d(3, 4, 1)
+    images = torch.randn(2, 3, height, width)
+    slid = slide(net, images, (7, 6), (row_step, column_step))
+    assert torch.allclose(slid, whole(net, images).softmax(1), atol=1e-6)
+
+
+def test_overlaps_average_probabilities_not_logits():
+    class FirstColumn(nn.Module):
+        def forward(self, images):
+            """Class 1 in proportion to the window's first column."""
+            return torch.stack([torch.zeros_like(images[:, 0]), images[:, 0, :, :1].expand_as(images[:, 0])], 1)
+
+    images = torch.tensor([0.0, 10.0, 0.0]).expand(1, 3, 1, 3)
+    slid = slide(FirstColumn(), images, (1, 2), (1, 1))
+    p = torch.tensor([[0.0, 0.0], [0.0, 10.0]]).softmax(1)[:, 1]  # of the two windows
+    assert torch.allclose(slid[0, 1, 0], torch.stack([p[0], p.mean(), p[1]]))
+
+
+def test_a_stride_that_leaves_gaps_is_refused():
+    with pytest.raises(ValueError, match=r"inference.stride=\[8, 4\] with inference.window=\[4, 4\]"):
+        slide(nn.Identity(), torch.zeros(1, 3, 16, 16), (4, 4), (8, 4))
+
+
+def test_scores_that_are_not_finite_are_no_prediction():
+    scores = torch.randn(1, 3, 2, 2)
+    assert (most_likely(scores) == scores.argmax(1)).all()
+    scores[0, 1, 0, 0] = float("nan")
+    with pytest.raises(ValueError, match="not finite"):
+        most_likely(scores)

@@ -1,0 +1,86 @@
+import lightning as L
+import pytest
+import torch
+from torch import nn
+
+from atrous import build
+from atrous.labels import label_set
+from atrous.module import SegmentationModule
+
+LABELS = label_set("mine", ["ground", "left", "right"])
+
+
+def batch(n=2, size=32):
+    return {
+        "images": torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8),
+        "labels": torch.randint(0, 3, (n, size, size), dtype=torch.uint8),
+        "names": ["x"] * n,
+    }
+
+
+def test_normalization_happens_on_the_device_in_float():
+    module = SegmentationModule(nn.Conv2d(3, 3, 1), LABELS, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
+    images = batch()["images"]
+    expected = (images / 255 - torch.tensor((0.5, 0.4, 0.3)).view(3, 1, 1)) / torch.tensor((0.2, 0.25, 0.5)).view(3, 1, 1)
+    assert torch.allclose(module.normalize(images), expected, atol=1e-5)
+
+
+def test_evaluation_is_in_float32_whatever_the_training_runs_in():
+    seen = []
+
+    class Net(nn.Conv2d):
+        def forward(self, x):
+            seen.append(super().forward(x).dtype)
+            return super().forward(x)
+
+    module = SegmentationModule(Net(3, 3, 1), LABELS, mean=(0.5,) * 3, std=(0.2,) * 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        module(batch()["images"])
+        module.predict_labels(batch()["images"])
+    assert seen == [torch.bfloat16, torch.float32]
+
+
+def test_a_batch_of_one_that_cannot_be_trained_on_is_told(composed):
+    cfg = composed("train", "data.batch_size=1")
+    with pytest.raises(ValueError, match=r"a batch of 1 picture a device .* set data.batch_size=2 or more"):
+        fit(cfg)
+
+
+def test_a_batch_of_one_where_it_can(composed):
+    fit(composed("train", "data.batch_size=1", "model=unet"))
+
+
+def fit(cfg):
+    layout = build.layout(cfg)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
+    module = build.module(cfg, layout.labels)
+    trainer = build.trainer(cfg)
+    trainer.fit(module, datamodule=data)
+    return trainer
+
+
+class Rates(L.Callback):
+    def __init__(self):
+        self.seen = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+@pytest.mark.parametrize("length", [("trainer.max_steps=4",), ("trainer.max_steps=-1", "trainer.max_epochs=2")])
+def test_the_schedule_counts_optimizer_steps_and_knows_the_total(composed, length):
+    # 12 pictures in batches of 2, accumulated by 3: 2 optimizer steps an epoch, 4 in all.
+    cfg = composed("train", "data.batch_size=2", "trainer.accumulate_grad_batches=3", *length, "callbacks=fixed_schedule")
+    layout = build.layout(cfg)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
+    rates = Rates()
+    trainer = build.trainer(cfg, [rates])
+    trainer.fit(build.module(cfg, layout.labels), datamodule=data)
+    assert trainer.global_step == 4
+    assert rates.seen == pytest.approx([1e-3 * (1 - step / 4) ** 0.9 for step in range(4) for _ in range(3)])
+    assert trainer.optimizers[0].param_groups[0]["lr"] == 0
+
+
+def test_a_training_without_an_end_is_refused(composed):
+    with pytest.raises(ValueError, match="the schedule needs an end"):
+        fit(composed("train", "trainer.max_steps=-1", "trainer.max_epochs=-1"))

@@ -1,0 +1,61 @@
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atrous import schedules
+
+
+def rates(make, total, lr=0.5):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    scheduler = make(optimizer, total_steps=total)
+    seen = []
+    for _ in range(total):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return seen, optimizer.param_groups[0]["lr"]
+
+
+def test_poly_is_its_formula_and_ends_at_zero():
+    seen, after = rates(partial(schedules.scheduled, shape=schedules.poly), 10)
+    assert seen == pytest.approx([0.5 * (1 - step / 10) ** 0.9 for step in range(10)])
+    assert after == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "last"),
+    [
+        (schedules.cosine, 0.0),
+        (partial(schedules.cosine, final=0.1), 0.1),
+        (partial(schedules.exponential, final=0.99**20), 0.99**20),
+        (schedules.constant, 1.0),
+    ],
+)
+def test_shapes_end_exactly_at_the_end(shape, last):
+    seen, after = rates(partial(schedules.scheduled, shape=shape), 20)
+    assert seen[0] == 0.5
+    assert after == pytest.approx(0.5 * last)
+
+
+def test_one_cycle_ends_exactly_at_the_end():
+    seen, after = rates(partial(schedules.one_cycle, initial=0.1, final=0.01), 20)
+    assert seen[0] == pytest.approx(0.05)
+    assert max(seen) == pytest.approx(0.5, rel=0.01)  # the peak may fall between two steps
+    assert after == pytest.approx(0.005)
+
+
+@given(st.integers(2, 1000), st.data())
+def test_warm_up_rises_and_never_passes_the_base_rate(total, data):
+    warmup = data.draw(st.integers(0, total - 1))
+    factors = [schedules.factor(step, total, schedules.poly, warmup, 0.01) for step in range(total)]
+    assert all(0 < value <= 1 for value in factors)
+    assert all(a < b for a, b in zip(factors[:warmup], factors[1 : warmup + 1], strict=True))
+    assert factors[warmup] == 1
+
+
+def test_a_warm_up_that_never_ends_is_refused():
+    with pytest.raises(ValueError, match=r"scheduler.warmup_steps=20: the training has 20 optimizer steps"):
+        rates(partial(schedules.scheduled, shape=schedules.poly, warmup_steps=20), 20)
