@@ -14,7 +14,9 @@ from omegaconf import DictConfig, open_dict
 from atrous.cli import config_folder, register_resolvers
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-REAL_DATA = os.environ.pop("ATROUS_DATA", None)  # popped: a test writes no synthetic scenes into the real data
+REAL_DATA = os.environ.pop(
+    "ATROUS_DATA", None
+)  # popped: a test writes no synthetic scenes into the real data
 
 torch.set_num_threads(1)  # small tensors: threads cost more than they give
 

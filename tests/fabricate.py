@@ -1,4 +1,5 @@
-"""Small data sets in the native trees of the real ones.  A choice in conf/data is tested by a function of its name here."""
+"""Small data sets in the native trees of the real ones.  A choice in conf/data is tested by a function of its
+name here."""
 
 from pathlib import Path
 

@@ -52,7 +52,11 @@ def test_what_is_not_ours_is_refused(tmp_path, kind):
         torch.save(contents(version=99), path)
     with pytest.raises(ValueError, match=f"checkpoint {path}: ") as told:
         read(path)
-    expected = {"missing": "no such file", "newer": "of version 99", "another program's": "not a checkpoint of Atrous"}
+    expected = {
+        "missing": "no such file",
+        "newer": "of version 99",
+        "another program's": "not a checkpoint of Atrous",
+    }
     assert expected.get(kind, "damaged, or not a checkpoint of Atrous") in str(told.value)
     assert not bitten.exists()
 
@@ -72,7 +76,9 @@ def test_weights_of_more_classes_than_the_label_set_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a\.ckpt: its weights do not fit .* label set 'mine' of 3 classes"):
         load_weights(nn.Conv2d(3, 3, 1), stored)
     other = label_set("fewer", ["ground", "left"])
-    with pytest.raises(ValueError, match="trained with label set 'mine' of 3 classes, but the data have 'fewer' of 2"):
+    with pytest.raises(
+        ValueError, match="trained with label set 'mine' of 3 classes, but the data have 'fewer' of 2"
+    ):
         require_same_labels(stored, other)
 
 
@@ -96,7 +102,12 @@ def test_a_config_from_a_checkpoint_builds_only_what_is_listed(target):
 
 
 def test_a_config_from_a_checkpoint_may_name_our_parts_and_those_the_user_allows():
-    for target in ("torch.optim.SGD", "atrous.losses.Dice", "segmentation_models_pytorch.Unet", "albumentations.Compose"):
+    for target in (
+        "torch.optim.SGD",
+        "atrous.losses.Dice",
+        "segmentation_models_pytorch.Unet",
+        "albumentations.Compose",
+    ):
         build.trusted({"part": {"_target_": target}})
     own = {"part": {"_target_": "fractions.Fraction"}}
     with pytest.raises(ValueError, match=r"allow=\[fractions\]"):

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ def test_windows_cover_everything_and_stay_inside(length, window, data):
     begins = starts(length, window, stride)
     assert begins[0] == 0
     assert begins[-1] + window == length
-    assert all(0 < b - a <= stride for a, b in zip(begins, begins[1:], strict=False))
+    assert all(0 < b - a <= stride for a, b in itertools.pairwise(begins))
 
 
 @settings(max_examples=20, deadline=None)
@@ -31,7 +33,9 @@ def test_overlaps_average_probabilities_not_logits():
     class FirstColumn(nn.Module):
         def forward(self, images):
             """Class 1 in proportion to the window's first column."""
-            return torch.stack([torch.zeros_like(images[:, 0]), images[:, 0, :, :1].expand_as(images[:, 0])], 1)
+            return torch.stack(
+                [torch.zeros_like(images[:, 0]), images[:, 0, :, :1].expand_as(images[:, 0])], 1
+            )
 
     images = torch.tensor([0.0, 10.0, 0.0]).expand(1, 3, 1, 3)
     slid = slide(FirstColumn(), images, (1, 2), (1, 1))

@@ -6,7 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, precision_score, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    jaccard_score,
+    precision_score,
+    recall_score,
+)
 from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJaccardIndex
 
 from atrous.metrics import scores
@@ -43,8 +50,12 @@ def test_against_scikit_learn(truth, predicted):
     assert np.allclose(ours.precision[present], precision_score(t, p, **average), equal_nan=True)
     assert np.allclose(ours.recall[present], recall_score(t, p, **average), equal_nan=True)
     assert float(ours.pixel_accuracy) == pytest.approx(accuracy_score(t, p))
-    assert float(ours.miou) == pytest.approx(jaccard_score(t, p, average="macro", labels=present, zero_division=0))
-    assert float(ours.frequency_weighted_iou) == pytest.approx(jaccard_score(t, p, average="weighted", zero_division=0))
+    assert float(ours.miou) == pytest.approx(
+        jaccard_score(t, p, average="macro", labels=present, zero_division=0)
+    )
+    assert float(ours.frequency_weighted_iou) == pytest.approx(
+        jaccard_score(t, p, average="weighted", zero_division=0)
+    )
 
 
 @settings(deadline=None)

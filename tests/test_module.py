@@ -21,7 +21,9 @@ def batch(n=2, size=32):
 def test_normalization_happens_on_the_device_in_float():
     module = SegmentationModule(nn.Conv2d(3, 3, 1), LABELS, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
     images = batch()["images"]
-    expected = (images / 255 - torch.tensor((0.5, 0.4, 0.3)).view(3, 1, 1)) / torch.tensor((0.2, 0.25, 0.5)).view(3, 1, 1)
+    expected = (images / 255 - torch.tensor((0.5, 0.4, 0.3)).view(3, 1, 1)) / torch.tensor(
+        (0.2, 0.25, 0.5)
+    ).view(3, 1, 1)
     assert torch.allclose(module.normalize(images), expected, atol=1e-5)
 
 
@@ -67,10 +69,14 @@ class Rates(L.Callback):
         self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
-@pytest.mark.parametrize("length", [("trainer.max_steps=4",), ("trainer.max_steps=-1", "trainer.max_epochs=2")])
+@pytest.mark.parametrize(
+    "length", [("trainer.max_steps=4",), ("trainer.max_steps=-1", "trainer.max_epochs=2")]
+)
 def test_the_schedule_counts_optimizer_steps_and_knows_the_total(composed, length):
     # 12 pictures in batches of 2, accumulated by 3: 2 optimizer steps an epoch, 4 in all.
-    cfg = composed("train", "data.batch_size=2", "trainer.accumulate_grad_batches=3", *length, "callbacks=fixed_schedule")
+    cfg = composed(
+        "train", "data.batch_size=2", "trainer.accumulate_grad_batches=3", *length, "callbacks=fixed_schedule"
+    )
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
     rates = Rates()

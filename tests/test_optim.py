@@ -16,7 +16,9 @@ class Net(nn.Module):
 def test_the_encoder_has_its_rate_and_norm_and_bias_do_not_decay():
     net = Net()
     net.encoder[1].bias.requires_grad_(False)
-    optimizer = grouped(net, partial(torch.optim.SGD, momentum=0.9), lr=0.1, weight_decay=0.5, encoder_lr_factor=0.1)
+    optimizer = grouped(
+        net, partial(torch.optim.SGD, momentum=0.9), lr=0.1, weight_decay=0.5, encoder_lr_factor=0.1
+    )
     found = {id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
     expected = {
         net.head.weight: (0.1, 0.5),

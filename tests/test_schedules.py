@@ -1,3 +1,4 @@
+import itertools
 from functools import partial
 
 import pytest
@@ -52,7 +53,7 @@ def test_warm_up_rises_and_never_passes_the_base_rate(total, data):
     warmup = data.draw(st.integers(0, total - 1))
     factors = [schedules.factor(step, total, schedules.poly, warmup, 0.01) for step in range(total)]
     assert all(0 < value <= 1 for value in factors)
-    assert all(a < b for a, b in zip(factors[:warmup], factors[1 : warmup + 1], strict=True))
+    assert all(a < b for a, b in itertools.pairwise(factors[: warmup + 1]))
     assert factors[warmup] == 1
 
 

@@ -20,6 +20,7 @@ from atrous.models.weights import weights_file
 
 if TYPE_CHECKING:
     import lightning as L
+    from torch import nn
 
     from atrous.checkpoint import Checkpoint
     from atrous.data.datamodule import SegmentationData
@@ -54,7 +55,9 @@ def layout(cfg: DictConfig) -> Layout:
 
 
 def pairs(cfg: DictConfig, where: Layout, stages: Sequence[str]) -> dict[str, list[Pair]]:
-    """The pairs of each stage's split.  Raises ValueError: a split is empty, or what the layout finds wrong."""
+    """The pairs of each stage's split.  Raises ValueError: a split is empty, or what the layout finds
+    wrong.
+    """
     found = {}
     for stage in stages:
         split = cfg.data.splits[stage]
@@ -97,7 +100,9 @@ def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
 
     known = {"num_classes": labels.num_classes, "ignore_index": labels.ignore_index}
     terms = {
-        name: LossTerm(_make(term.loss, **known), term.weight) for name, term in cfg.loss.items() if term is not None
+        name: LossTerm(_make(term.loss, **known), term.weight)
+        for name, term in (cfg.get("loss") or {}).items()
+        if term is not None
     }
     if not terms:
         raise ValueError("no loss is chosen; set loss=cross_entropy, or several: loss=[cross_entropy,dice]")
@@ -130,7 +135,9 @@ def evaluation_module(cfg: DictConfig, checkpoint: "Checkpoint") -> "Segmentatio
 
 
 def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Trainer":
-    """The Lightning trainer of ``cfg.trainer`` with the callbacks and loggers of the config, and ``callbacks``."""
+    """The Lightning trainer of ``cfg.trainer`` with the callbacks and loggers of the config, and
+    ``callbacks``.
+    """
     import torch
     from lightning.pytorch.utilities import rank_zero_warn
 
@@ -154,6 +161,23 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
         **options,
     )
     return made
+
+
+def warn_of_small_batches(cfg: DictConfig, net: "nn.Module") -> None:
+    """Warn where batch norm has too few pictures for its statistics: below 8 a device, unless they are
+    synchronised.
+    """
+    from lightning.pytorch.utilities import rank_zero_warn
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    if any(isinstance(layer, _BatchNorm) for layer in net.modules()):
+        synchronised = cfg.trainer.get("sync_batchnorm", False)
+        if cfg.data.batch_size < 8 and not synchronised:
+            rank_zero_warn(
+                f"batch norm sees data.batch_size={cfg.data.batch_size} pictures a device; below 8 its "
+                "statistics are "
+                "poor: raise it, or use several devices with trainer=ddp (synchronised batch norm)"
+            )
 
 
 def require_files(cfg: DictConfig) -> None:
@@ -184,7 +208,8 @@ def trusted(config: Mapping[str, Any], also: Sequence[str] = ()) -> DictConfig:
 def resumed(cfg: DictConfig) -> DictConfig:
     """The config of the run that ``cfg.resume`` belongs to, with the values given on this command line.
 
-    Raises ValueError: a whole group (model=...) is given, which would be another run; a checkpoint that is not ours.
+    Raises ValueError: a whole group (model=...) is given, which would be another run; a checkpoint that is
+    not ours.
     """
     from atrous.checkpoint import read
 
@@ -194,7 +219,8 @@ def resumed(cfg: DictConfig) -> DictConfig:
         key = override.key_or_group
         if key in hydra_cfg.runtime.choices:
             raise ValueError(
-                f"resume={cfg.resume} goes on with the config of its run, so {override.input_line} cannot be changed; "
+                f"resume={cfg.resume} goes on with the config of its run, so {override.input_line} cannot be "
+                "changed; "
                 "give single values (trainer.max_steps=...), or start a new run"
             )
         OmegaConf.update(stored, key, override.value(), force_add=override.is_add())
@@ -202,7 +228,8 @@ def resumed(cfg: DictConfig) -> DictConfig:
 
 
 def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
-    """The config of a checkpoint's run with what an evaluation may change: where and how, never what is scored.
+    """The config of a checkpoint's run with what an evaluation may change: where and how, never what is
+    scored.
 
     Raises ValueError: as ``trusted``.
     """
@@ -241,7 +268,9 @@ def _targets(node: Any) -> list[str]:
 
 
 def _require_trusted(target: str, allowed: Sequence[str]) -> None:
-    """The name must lie in an allowed package, and so must the place where the object is defined: albumentations.os is not ours."""
+    """The name must lie in an allowed package, and so must the place where the object is defined:
+    albumentations.os is not ours.
+    """
     refusal = ValueError(
         f"the checkpoint's config names '{target}', which is none of the parts that a checkpoint may build; "
         f"if it is your own, allow its package: allow=[{target.split('.')[0]}]"

@@ -1,7 +1,6 @@
 """What a checkpoint holds, how it is written (whole or not at all) and read (as data, never as code)."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +45,13 @@ class CheckpointContents(L.Callback):
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Writes beside the target and renames: whoever reads finds the old file or the new one, never half of one."""
+    """Writes beside the target and renames: whoever reads finds the old file or the new one, never half of
+    one.
+    """
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
         """Write ``checkpoint`` to ``path``."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +85,7 @@ def load(path: Path) -> dict[str, Any]:
         raise ValueError(f"checkpoint {path}: no such file")
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except Exception as error:  # what torch raises for a file of another kind depends on its first bytes
         reason = str(error).split("\n")[0]
         raise ValueError(f"checkpoint {path}: damaged, or not a checkpoint of Atrous ({reason})") from error
     if not isinstance(data, dict) or KEY not in data:
@@ -123,7 +126,9 @@ def require_same_labels(checkpoint: Checkpoint, labels: LabelSet) -> None:
     trained = checkpoint.labels
     if trained.classes != labels.classes:
         raise ValueError(
-            f"checkpoint {checkpoint.path}: trained with label set '{trained.name}' of {trained.num_classes} classes, "
-            f"but the data have '{labels.name}' of {labels.num_classes}; evaluate it on data with its own classes: "
+            f"checkpoint {checkpoint.path}: trained with label set '{trained.name}' of {trained.num_classes} "
+            "classes, "
+            f"but the data have '{labels.name}' of {labels.num_classes}; evaluate it on data with its own "
+            "classes: "
             f"{', '.join(trained.classes)}"
         )

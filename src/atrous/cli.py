@@ -1,4 +1,5 @@
-"""`atrous <command>`: finds the configs, runs the command under Hydra, and says in one sentence what is wrong.
+"""`atrous <command>`: finds the configs, runs the command under Hydra, and says in one sentence what is
+wrong.
 
 Nothing heavy is imported here, so that help, --cfg and a misspelt option answer at once.
 """
@@ -15,7 +16,12 @@ from typing import Any
 import hydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+)
 
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
@@ -43,7 +49,9 @@ def main(command: str | None = None) -> None:
 
 @contextmanager
 def _answering(wants_traceback: bool) -> Iterator[None]:
-    """Errors that a user can cause end the program with a sentence; others, and all if wanted, with their traceback."""
+    """Errors that a user can cause end the program with a sentence; others, and all if wanted, with their
+    traceback.
+    """
     try:
         yield
     except Exception as error:
@@ -76,7 +84,9 @@ def config_folder() -> Path:
 
 
 def register_resolvers() -> None:
-    """What the configs compute: ``${train_folder:resume,new}`` and ``${evaluate_folder:checkpoint,split,output}``."""
+    """What the configs compute: ``${train_folder:resume,new}`` and
+    ``${evaluate_folder:checkpoint,split,output}``.
+    """
     OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
     OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
 
@@ -102,26 +112,24 @@ def _existing(path: str, key: str) -> Path:
 
 def sentence(error: BaseException) -> str:
     """What is wrong, for the person at the command line: the cause, without the layers it came through."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, choice = error.missing_cfg_file.rpartition("/")
-        known = [option for option in error.options or [] if not option.startswith("_")]
-        if group:
-            return f"{group}={choice}: no such choice{_propose(choice, known)}: choose one of {', '.join(known)}"
     cause = error.__cause__
-    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and isinstance(error, ConfigCompositionException):
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        known = [option for option in error.options if not option.startswith("_")]
+        return f"{group}={choice}: no such choice{_propose(choice, known)}: choose one of {', '.join(known)}"
+    if isinstance(error, ConfigCompositionException) and isinstance(
+        cause, (ConfigAttributeError, ConfigKeyError)
+    ):
         known = [str(key) for key in cause.parent_node or () if key not in ("_target_", "_partial_", "hydra")]
-        return f"{cause.full_key}: no such option{_propose(str(cause.key), known)}; known here: {', '.join(known)}"
+        proposal = _propose(str(cause.key), known)
+        return f"{cause.full_key}: no such option{proposal}; known here: {', '.join(known)}"
     if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
         return sentence(cause)
     text = str(error)
     if isinstance(error, InterpolationResolutionError):  # of a resolver of ours: what it said
-        text = text.splitlines()[0].removeprefix("ValueError raised while resolving interpolation: ")
-    if "Original Traceback" in text:  # a worker process of the data loader
-        text = text.strip().splitlines()[-1].partition(": ")[2]
-    if isinstance(error, ConfigCompositionException) and "No match in the defaults list" in text:
-        group = text.split("'")[-2] if "'" in text else text
-        known = sorted(path.name for path in config_folder().iterdir() if path.is_dir())
-        return f"{group}: no such group{_propose(group, known)}; groups: {', '.join(known)}"
+        return text.splitlines()[0].removeprefix("ValueError raised while resolving interpolation: ")
+    if "Original Traceback" in text:  # a worker process of the data loader: its last line
+        return text.strip().splitlines()[-1].partition(": ")[2]
     return text
 
 

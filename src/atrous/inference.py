@@ -26,7 +26,8 @@ def slide(net: nn.Module, images: Tensor, window: Sequence[int], stride: Sequenc
     """
     if not all(0 < step <= side for step, side in zip(stride, window, strict=True)):
         raise ValueError(
-            f"inference.stride={list(stride)} with inference.window={list(window)}: expected 0 < stride <= window, "
+            f"inference.stride={list(stride)} with inference.window={list(window)}: expected 0 < stride <= "
+            "window, "
             "or pixels between the windows would have no prediction"
         )
     size = images.shape[-2:]
@@ -41,7 +42,8 @@ def slide(net: nn.Module, images: Tensor, window: Sequence[int], stride: Sequenc
             total[place] += probabilities
             count[place] += 1
     assert total is not None
-    return total / count
+    averaged: Tensor = total / count
+    return averaged
 
 
 def starts(length: int, window: int, stride: int) -> list[int]:

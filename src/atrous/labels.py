@@ -1,4 +1,6 @@
-"""LabelSet: the one place that knows a data set's classes, colours, ignore index, raw ids and mirror pairs."""
+"""LabelSet: the one place that knows a data set's classes, colours, ignore index, raw ids and mirror
+pairs.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +23,8 @@ class LabelSet:
     name: of the label set, for messages and file names.
     classes: names in index order, 0..C-1.
     colors: RGB, 0..255, one a class.
-    raw_ids: value in a label file (0..255) -> class index, or ``ignore_index``; a value not listed is an error.
+    raw_ids: value in a label file (0..255) -> class index, or ``ignore_index``; a value not listed is an
+        error.
     mirror_pairs: class indices that a horizontal flip must swap (left arm, right arm).
     ignore_index: the label of pixels that take no part in losses and scores.
     """
@@ -58,7 +61,9 @@ class LabelSet:
 
     @cached_property
     def raw_table(self) -> NDArray[np.int16]:
-        """int16 (256,): raw id -> class index or ``ignore_index``; ``UNKNOWN`` where the set has no such id."""
+        """int16 (256,): raw id -> class index or ``ignore_index``; ``UNKNOWN`` where the set has no such
+        id.
+        """
         table = np.full(256, UNKNOWN, np.int16)
         for raw, index in self.raw_ids.items():
             table[raw] = index
@@ -112,23 +117,26 @@ def label_set(
 ) -> LabelSet:
     """A LabelSet as people write it in YAML: by class names.
 
-    classes: names in index order, with their RGB colours if wanted (missing ones come from the VOC colour map).
+    classes: names in index order, with their RGB colours if wanted (missing ones come from the VOC colour
+        map).
     raw_ids: the values a class has in the label files, by class name; without it, class i is value i.
     ignore: the values in the label files that take no part in losses and scores.
     mirror_pairs: pairs of class names that a horizontal flip must swap.
     """
     names = tuple(classes)
     given = [classes[name] for name in names] if isinstance(classes, Mapping) else [None] * len(names)
-    colors = tuple(
-        voc_color(index) if color is None else _color(color) for index, color in enumerate(given)
-    )
+    colors = tuple(voc_color(index) if color is None else _color(color) for index, color in enumerate(given))
     index_of = {class_name: index for index, class_name in enumerate(names)}
     wanted = dict.fromkeys(ignore, IGNORE_INDEX)
     for class_name, raw in (raw_ids or index_of).items():
         for value in [raw] if isinstance(raw, int) else raw:
             if wanted.setdefault(value, _index(index_of, class_name, name)) != index_of[class_name]:
-                raise ValueError(f"label set '{name}': raw id {value} is listed twice, once for '{class_name}'")
-    pairs = tuple((_index(index_of, left, name), _index(index_of, right, name)) for left, right in mirror_pairs)
+                raise ValueError(
+                    f"label set '{name}': raw id {value} is listed twice, once for '{class_name}'"
+                )
+    pairs = tuple(
+        (_index(index_of, left, name), _index(index_of, right, name)) for left, right in mirror_pairs
+    )
     return LabelSet(name=name, classes=names, colors=colors, raw_ids=wanted, mirror_pairs=pairs)
 
 
@@ -147,7 +155,9 @@ def voc_color(index: int) -> Color:
 
 def _index(index_of: Mapping[str, int], class_name: str, set_name: str) -> int:
     if class_name not in index_of:
-        raise ValueError(f"label set '{set_name}' has no class '{class_name}'; its classes: {', '.join(index_of)}")
+        raise ValueError(
+            f"label set '{set_name}' has no class '{class_name}'; its classes: {', '.join(index_of)}"
+        )
     return index_of[class_name]
 
 

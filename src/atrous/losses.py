@@ -1,8 +1,8 @@
 """Loss terms: logits and labels in, one float32 scalar >= 0 out.
 
-Shapes are the same everywhere: logits float (N, C, H, W), unnormalised; labels int64 (N, H, W), 0..C-1 and the ignore index.
-Ignored pixels are out of every sum and every denominator; a batch without any labelled pixel gives 0, with a gradient of 0.
-All terms compute in float32, whatever precision the network ran in.
+Shapes are the same everywhere: logits float (N, C, H, W), unnormalised; labels int64 (N, H, W), 0..C-1 and
+the ignore index. Ignored pixels are out of every sum and every denominator; a batch without any labelled
+pixel gives 0, with a gradient of 0. All terms compute in float32, whatever precision the network ran in.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,9 @@ class CrossEntropy(nn.Module):
     ) -> None:
         super().__init__()
         if class_weights is not None and len(class_weights) != num_classes:
-            raise ValueError(f"class_weights has {len(class_weights)} entries; expected {num_classes}, one a class")
+            raise ValueError(
+                f"class_weights has {len(class_weights)} entries; expected {num_classes}, one a class"
+            )
         weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)
         self.ignore_index = ignore_index
@@ -54,11 +56,13 @@ class OnlineHardExampleMining(nn.Module):
     """Mean cross entropy of the hard pixels: those whose true class got a probability below ``threshold``.
 
     min_kept: the share of the labelled pixels that is kept at least, hardest first, in (0, 1].
-    Source: Shrivastava et al., "Training region-based object detectors with online hard example mining", 2016,
-    in the per-pixel form that is usual for Cityscapes.
+    Source: Shrivastava et al., "Training region-based object detectors with online hard example mining",
+    2016, in the per-pixel form that is usual for Cityscapes.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int, threshold: float = 0.7, min_kept: float = 0.0625) -> None:
+    def __init__(
+        self, num_classes: int, ignore_index: int, threshold: float = 0.7, min_kept: float = 0.0625
+    ) -> None:
         super().__init__()
         del num_classes
         self.ignore_index = ignore_index
@@ -68,7 +72,9 @@ class OnlineHardExampleMining(nn.Module):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean over hard pixels."""
         valid = labels != self.ignore_index
-        losses = F.cross_entropy(logits.float(), labels, ignore_index=self.ignore_index, reduction="none")[valid]
+        losses = F.cross_entropy(logits.float(), labels, ignore_index=self.ignore_index, reduction="none")[
+            valid
+        ]
         if losses.numel() == 0:
             return logits.float().sum() * 0.0
         num_kept = max(1, round(self.min_kept * losses.numel()), int((losses > self.min_loss).sum()))
@@ -96,7 +102,8 @@ class Focal(nn.Module):
 
 
 class Dice(nn.Module):
-    """1 - Dice coefficient of the soft prediction, over the whole batch, averaged over the classes present in the labels.
+    """1 - Dice coefficient of the soft prediction, over the whole batch, averaged over the classes present in
+    the labels.
 
     Source: Milletari et al., "V-Net", 2016, with p + t (not p^2 + t^2) in the denominator.
     """
@@ -120,7 +127,8 @@ class Dice(nn.Module):
 
 
 class Lovasz(nn.Module):
-    """Lovász-softmax: the convex extension of 1 - IoU, over the whole batch, averaged over the classes present.
+    """Lovász-softmax: the convex extension of 1 - IoU, over the whole batch, averaged over the classes
+    present.
 
     Source: Berman et al., "The Lovász-softmax loss", 2018, algorithm 1.
     """
@@ -136,7 +144,7 @@ class Lovasz(nn.Module):
         if labels.numel() == 0:
             return logits.float().sum() * 0.0
         losses = []
-        for index in labels.unique():
+        for index in torch.unique(labels):
             truth = (labels == index).float()
             errors, order = (truth - probabilities[:, index]).abs().sort(descending=True)
             losses.append(errors @ _jaccard_gradient(truth[order]))
@@ -150,7 +158,9 @@ def labelled_probabilities(logits: Tensor, labels: Tensor, ignore_index: int) ->
 
 
 def _jaccard_gradient(truth: Tensor) -> Tensor:
-    """The discrete gradient of the Jaccard loss when pixels, hardest first, turn wrong.  truth: float (P,), 0 or 1."""
+    """The discrete gradient of the Jaccard loss when pixels, hardest first, turn wrong.  truth: float (P,), 0
+    or 1.
+    """
     total = truth.sum()
     intersection = total - truth.cumsum(0)
     union = total + (1 - truth).cumsum(0)

@@ -1,7 +1,8 @@
 """Scores: a pure function of a data set's confusion matrix.
 
-The matrix itself is torchmetrics' MulticlassConfusionMatrix, the accumulator behind its multiclass JaccardIndex: int64,
-summed over the whole data set and over all devices, never a mean over batches or pictures.
+The matrix itself is torchmetrics' MulticlassConfusionMatrix, the accumulator behind its multiclass
+JaccardIndex: int64, summed over the whole data set and over all devices, never a mean over batches or
+pictures.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from torch import Tensor
 class Scores(NamedTuple):
     """All in [0, 1], float64.  A class in neither truth nor prediction is nan, and left out of every mean.
 
-    iou, dice, precision, recall: (C,), a class each.  Precision is nan where a class was never predicted, recall where it
+    iou, dice, precision, recall: (C,), a class each.  Precision is nan where a class was never predicted,
+        recall where it
     does not occur in truth.
     miou, mean_dice: the means of iou and dice.  mean_accuracy: the mean of recall.
     pixel_accuracy: correct pixels over labelled pixels.
@@ -32,7 +34,9 @@ class Scores(NamedTuple):
 
 
 def scores(confusion: Tensor) -> Scores:
-    """The scores of a confusion matrix.  confusion: int64 (C, C), rows = truth, ignored pixels not counted."""
+    """The scores of a confusion matrix.  confusion: int64 (C, C), rows = truth, ignored pixels not
+    counted.
+    """
     counts = confusion.double()
     correct, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
     union = truth + predicted - correct

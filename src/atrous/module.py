@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from atrous.data.datamodule import Batch
+from atrous.data.batch import Batch
 from atrous.inference import Inference, most_likely, whole
 from atrous.labels import LabelSet
 from atrous.metrics import Scores, scores
@@ -31,7 +31,8 @@ class SegmentationModule(L.LightningModule):
 
     net: float images (N, 3, H, W), normalised -> logits (N, C, H, W).
     terms: the loss, as named terms that are summed with their weights.
-    make_optimizer: net -> optimizer.  make_scheduler: (optimizer, total_steps=...) -> scheduler, stepped per optimizer step.
+    make_optimizer: net -> optimizer.  make_scheduler: (optimizer, total_steps=...) -> scheduler, stepped per
+        optimizer step.
     mean, std: RGB in [0, 1], of the encoder's training.
     inference: how evaluation gets class scores from the network.
     """
@@ -51,7 +52,7 @@ class SegmentationModule(L.LightningModule):
         inference: Inference = whole,
     ) -> None:
         super().__init__()
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = net.to(memory_format=torch.channels_last)
         self.labels = labels
         self.losses = nn.ModuleDict({name: term.loss for name, term in (terms or {}).items()})
         self.weights = {name: term.weight for name, term in (terms or {}).items()}
@@ -87,7 +88,9 @@ class SegmentationModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_fit_start(self) -> None:
-        """Ranks may see unequal numbers of validation batches, so no forward may wait for the other ranks' buffers."""
+        """Ranks may see unequal numbers of validation batches, so no forward may wait for the other ranks'
+        buffers.
+        """
         if isinstance(self.trainer.model, DistributedDataParallel):
             self.trainer.model.broadcast_buffers = False
 
@@ -110,13 +113,17 @@ class SegmentationModule(L.LightningModule):
             if "more than 1 value per channel" not in str(error):
                 raise
             raise ValueError(
-                f"a batch of {len(images)} picture a device cannot train this network: its batch norm sees a single value; "
-                "set data.batch_size=2 or more (with trainer.accumulate_grad_batches, it need not cost memory elsewhere)"
+                f"a batch of {len(images)} picture a device cannot train this network: its batch norm sees a "
+                "single value; "
+                "set data.batch_size=2 or more (with trainer.accumulate_grad_batches, it need not cost "
+                "memory elsewhere)"
             ) from error
         return logits
 
     def on_validation_start(self) -> None:
-        """Evaluate, and save, the running statistics of rank 0, which DDP would else broadcast before each forward."""
+        """Evaluate, and save, the running statistics of rank 0, which DDP would else broadcast before each
+        forward.
+        """
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             for buffer in self.net.buffers():
                 torch.distributed.broadcast(buffer, src=0)
@@ -154,7 +161,10 @@ class SegmentationModule(L.LightningModule):
         confusion: Tensor = self.confusion.compute()
         self.confusion.reset()
         self.evaluated = confusion.cpu()
-        named = {f"{split}/{name}": value for name, value in log_values(scores(self.evaluated), self.labels).items()}
+        named = {
+            f"{split}/{name}": value
+            for name, value in log_values(scores(self.evaluated), self.labels).items()
+        }
         main = f"{split}/miou"
         self.log(main, named.pop(main), prog_bar=True, sync_dist=True)
         self.log_dict(named, sync_dist=True)

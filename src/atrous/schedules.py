@@ -18,12 +18,16 @@ def poly(progress: float, power: float = 0.9) -> float:
 
 
 def cosine(progress: float, final: float = 0.0) -> float:
-    """Falls from 1 to ``final`` along half a cosine.  Source: Loshchilov and Hutter, "SGDR", 2017, without restarts."""
+    """Falls from 1 to ``final`` along half a cosine.  Source: Loshchilov and Hutter, "SGDR", 2017, without
+    restarts.
+    """
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def exponential(progress: float, final: float = 0.01) -> float:
-    """Falls from 1 to ``final`` by the same factor each step (0.99 an epoch for 20 epochs: final = 0.99**20 = 0.818)."""
+    """Falls from 1 to ``final`` by the same factor each step (0.99 an epoch for 20 epochs: final = 0.99**20 =
+    0.818).
+    """
     return float(final**progress)
 
 
@@ -33,7 +37,9 @@ def constant(progress: float) -> float:
     return 1.0
 
 
-def factor(step: int, total_steps: int, shape: Shape, warmup_steps: int = 0, warmup_start: float = 0.0) -> float:
+def factor(
+    step: int, total_steps: int, shape: Shape, warmup_steps: int = 0, warmup_start: float = 0.0
+) -> float:
     """What the base rate is multiplied with in optimizer step ``step`` (0 is the first)."""
     if step < warmup_steps:
         return warmup_start + (1 - warmup_start) * (step + 1) / (warmup_steps + 1)
@@ -56,7 +62,11 @@ def scheduled(
 
 
 def one_cycle(
-    optimizer: Optimizer, total_steps: int, warmup_share: float = 0.3, initial: float = 0.04, final: float = 1e-4
+    optimizer: Optimizer,
+    total_steps: int,
+    warmup_share: float = 0.3,
+    initial: float = 0.04,
+    final: float = 1e-4,
 ) -> LRScheduler:
     """Up from ``initial`` and down to ``final`` times the base rate, both along cosines.
 

@@ -78,11 +78,14 @@ def test_crops_of_one_class_are_drawn_again():
     shares = {}
     for limit in (1.0, 0.75):
         crops = [
-            augment((20, 20), scale=(1, 1), max_class_share=limit)(image, labels, np.random.default_rng(seed))[1]
+            augment((20, 20), scale=(1, 1), max_class_share=limit)(
+                image, labels, np.random.default_rng(seed)
+            )[1]
             for seed in range(200)
         ]
         shares[limit] = np.mean([largest_class_share(crop, 255) > 0.75 for crop in crops])
-    # A window of 20 shows more than 15 columns of one side in 171 of 181 places; ten draws all miss with 0.945^10 = 0.57.
+    # A window of 20 shows more than 15 columns of one side in 171 of 181 places; ten draws all miss with
+    # 0.945^10 = 0.57.
     assert shares[1.0] == pytest.approx(0.945, abs=0.05)
     assert shares[0.75] == pytest.approx(0.57, abs=0.11)
 
@@ -104,7 +107,9 @@ def test_a_sample_is_a_function_of_its_random_numbers():
     assert (first[0][0] != first[1][0]).any()
 
 
-@pytest.mark.parametrize(("options", "message"), [({"scale": (2, 1)}, "augment.scale"), ({"crop": (0, 5)}, "crop size")])
+@pytest.mark.parametrize(
+    ("options", "message"), [({"scale": (2, 1)}, "augment.scale"), ({"crop": (0, 5)}, "crop size")]
+)
 def test_wrong_numbers_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         augment(**options)

@@ -50,7 +50,9 @@ def test_too_few_pictures_for_a_batch(tmp_path):
     fabricate.folder(tmp_path)
     pairs = {"train": Folder(tmp_path, LABELS).pairs("train")}
     data = SegmentationData(pairs, LABELS, None, seed=0, batch_size=9, num_workers=0)
-    with pytest.raises(ValueError, match=r"8 pictures, too few for one batch of data.batch_size=9 on each of 1 devices"):
+    with pytest.raises(
+        ValueError, match=r"8 pictures, too few for one batch of data.batch_size=9 on each of 1 devices"
+    ):
         data.train_dataloader()
 
 

@@ -101,7 +101,9 @@ def test_two_pictures_of_one_name(tmp_path):
 
 def test_unknown_splits_and_label_sets(tmp_path):
     fabricate.camvid(tmp_path)
-    with pytest.raises(ValueError, match="split 'dev': CamVid has no such split; choose one of train, val, test"):
+    with pytest.raises(
+        ValueError, match="split 'dev': CamVid has no such split; choose one of train, val, test"
+    ):
         CamVid(tmp_path).pairs("dev")
     with pytest.raises(ValueError, match=r"num_classes=21: Cityscapes has the label sets 19, 20 and 34"):
         Cityscapes(tmp_path, num_classes=21)

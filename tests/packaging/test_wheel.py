@@ -13,7 +13,17 @@ from conftest import CHECKOUT, TINY
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--wheel-dir",
+            str(folder),
+            str(CHECKOUT),
+        ],
         check=True,
     )
     (path,) = folder.glob("atrous-*.whl")
@@ -28,7 +38,8 @@ def test_the_wheel_holds_the_configs_and_nothing_of_the_tests(wheel):
 
 
 def test_train_and_evaluate_from_an_installed_wheel(wheel, tmp_path):
-    # The dependencies come from this environment: installing them again would test the registry, not the wheel.
+    # The dependencies come from this environment: installing them again would test the registry, not the
+    # wheel.
     home = tmp_path / "env"
     venv.create(home, with_pip=True, symlinks=True)
     site = subprocess.run(

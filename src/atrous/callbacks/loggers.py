@@ -10,7 +10,8 @@ def wandb_logger(
 ) -> WandbLogger:
     """A W&B run whose files lie in ``folder``.
 
-    offline: None means offline when no account is set up on this machine; ``wandb sync`` sends such a run later.
+    offline: None means offline when no account is set up on this machine; ``wandb sync`` sends such a run
+        later.
     """
     import wandb
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from atrous.data.datamodule import Batch
+from atrous.data.batch import Batch
 from atrous.module import SegmentationModule
 from atrous.report.pictures import panel
 
 
 class Pictures(L.Callback):
-    """Panels of the first samples of every evaluation, in ``folder`` as <split>-<name>.png; the newest replaces the last.
+    """Panels of the first samples of every evaluation, in ``folder`` as <split>-<name>.png; the newest
+    replaces the last.
 
     num_pictures: how many of them; they are taken evenly from what the first device evaluates.
     """
@@ -60,7 +61,12 @@ class Pictures(L.Callback):
         self._save(trainer, "test")
 
     def _collect(
-        self, trainer: L.Trainer, module: L.LightningModule, predicted: object, batch: Batch, num_batches: float
+        self,
+        trainer: L.Trainer,
+        module: L.LightningModule,
+        predicted: object,
+        batch: Batch,
+        num_batches: float,
     ) -> None:
         if not trainer.is_global_zero:
             return
@@ -79,7 +85,11 @@ class Pictures(L.Callback):
             self.folder.mkdir(parents=True, exist_ok=True)
         for name, pixels in self._panels.items():
             Image.fromarray(pixels).save(self.folder / f"{split}-{name}.png")
-        show(trainer.loggers, {f"{split}/{name}": pixels for name, pixels in self._panels.items()}, trainer.global_step)
+        show(
+            trainer.loggers,
+            {f"{split}/{name}": pixels for name, pixels in self._panels.items()},
+            trainer.global_step,
+        )
         self._panels, self._seen = {}, 0
 
 

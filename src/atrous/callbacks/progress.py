@@ -7,9 +7,17 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from atrous.data.datamodule import Batch
+from atrous.data.batch import Batch
 from atrous.module import SegmentationModule
 from atrous.report.tables import print_scores, write_scores
 
@@ -50,7 +58,9 @@ class StepProgress(ProgressBar):
     ) -> None:
         """Advance the bar."""
         assert self._training is not None
-        self._bars().update(self._training, completed=trainer.global_step, values=self._values(trainer, pl_module))
+        self._bars().update(
+            self._training, completed=trainer.global_step, values=self._values(trainer, pl_module)
+        )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the terminal as it was."""
@@ -99,7 +109,9 @@ class StepProgress(ProgressBar):
         """Leave the terminal as it was."""
         self._close()
 
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
         """Leave the terminal as it was."""
         self._close()
 
@@ -134,12 +146,16 @@ class StepProgress(ProgressBar):
         metrics = self.get_metrics(trainer, module)
         metrics.pop("v_num", None)
         return "  ".join(
-            f"{name.removeprefix('train/')} {value:.4g}" for name, value in metrics.items() if isinstance(value, float)
+            f"{name.removeprefix('train/')} {value:.4g}"
+            for name, value in metrics.items()
+            if isinstance(value, float)
         )
 
 
 class Throughput(L.Callback):
-    """Pictures a second over all devices, as train/pictures_per_second, a mean since the last time it was logged."""
+    """Pictures a second over all devices, as train/pictures_per_second, a mean since the last time it was
+    logged.
+    """
 
     def __init__(self) -> None:
         self._since = 0.0
@@ -168,7 +184,9 @@ class Throughput(L.Callback):
 
 
 class ValidateLastStep(L.Callback):
-    """Makes the step that ends the training also one that validates, so that the final weights have a score."""
+    """Makes the step that ends the training also one that validates, so that the final weights have a
+    score.
+    """
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -179,7 +197,9 @@ class ValidateLastStep(L.Callback):
 
 
 class Summary(L.Callback):
-    """The table of the last validation, printed when the training ends; its scores.json and confusion.csv in ``folder``."""
+    """The table of the last validation, printed when the training ends; its scores.json and confusion.csv in
+    ``folder``.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)

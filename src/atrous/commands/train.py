@@ -21,13 +21,18 @@ def train(cfg: DictConfig) -> float:
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build.data(cfg, pairs, layout.labels)
     module = build.module(cfg, layout.labels)
+    build.warn_of_small_batches(cfg, module.net)
     trainer = build.trainer(cfg, [ValidateLastStep(), CheckpointContents(build.plain(cfg), layout.labels)])
     if trainer.is_global_zero:
         OmegaConf.save(cfg, f"{cfg.paths.output}/config.yaml")
-        print(f"run folder {cfg.paths.output}: {len(pairs['train'])} pictures to train on, {len(pairs['val'])} to validate")
+        print(
+            f"run folder {cfg.paths.output}: {len(pairs['train'])} pictures to train on, {len(pairs['val'])} "
+            "to validate"
+        )
     trainer.fit(module, datamodule=data, ckpt_path=cfg.resume, weights_only=True)
     if cfg.objective not in trainer.callback_metrics:
         raise ValueError(
-            f"objective={cfg.objective} was not logged; logged were {', '.join(sorted(trainer.callback_metrics))}"
+            f"objective={cfg.objective} was not logged; logged were "
+            f"{', '.join(sorted(trainer.callback_metrics))}"
         )
     return float(trainer.callback_metrics[cfg.objective])

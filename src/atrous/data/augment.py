@@ -1,6 +1,7 @@
 """Augmentation of one picture and its labels: pure functions of pixels, numbers and a random generator.
 
-The window comes first: scale and crop are drawn as a rectangle of the source picture, and only that rectangle is resized.
+The window comes first: scale and crop are drawn as a rectangle of the source picture, and only that rectangle
+is resized.
 """
 
 from collections.abc import Sequence
@@ -48,10 +49,11 @@ class CropAugment:
 
     crop_size: (height, width) of what comes out.
     mirror_table: uint8 (256,), the class each class becomes in a mirrored picture.
-    mean: RGB in [0, 1]; where the scaled picture is smaller than the crop it is padded with this, the labels with
-        ``ignore_index``.
+    mean: RGB in [0, 1]; where the scaled picture is smaller than the crop it is padded with this, the labels
+        with ``ignore_index``.
     scale: smallest and largest factor; drawn uniformly.
-    max_class_share: a crop in which one class holds more of the labelled pixels is drawn again, up to 10 times.
+    max_class_share: a crop in which one class holds more of the labelled pixels is drawn again, up to 10
+        times.
     """
 
     crop_size: Sequence[int]
@@ -72,7 +74,10 @@ class CropAugment:
     def __call__(self, image: Image, labels: Labels, rng: np.random.Generator) -> tuple[Image, Labels]:
         """A crop.  image: uint8 (H, W, 3).  labels: uint8 (H, W).  Both come back at ``crop_size``."""
         window = self._draw_window(labels, rng)
-        image, labels = self._resize(image, window, cv2.INTER_LINEAR), self._resize(labels, window, cv2.INTER_NEAREST)
+        image, labels = (
+            self._resize(image, window, cv2.INTER_LINEAR),
+            self._resize(labels, window, cv2.INTER_NEAREST),
+        )
         image = _pad(image, self.crop_size, [round(255 * channel) for channel in self.mean])
         labels = _pad(labels, self.crop_size, [self.ignore_index])
         if rng.random() < self.flip_probability:
@@ -83,7 +88,7 @@ class CropAugment:
         return np.ascontiguousarray(image), np.ascontiguousarray(labels)
 
     def _draw_window(self, labels: Labels, rng: np.random.Generator) -> Window:
-        factor = rng.uniform(*self.scale)
+        factor = rng.uniform(self.scale[0], self.scale[1])
         for _ in range(10):
             window = draw_window(labels.shape, self.crop_size, factor, rng)
             if largest_class_share(window.cut(labels), self.ignore_index) <= self.max_class_share:
@@ -102,9 +107,11 @@ class CropAugment:
 def draw_window(
     shape: Sequence[int], crop_size: Sequence[int], factor: float, rng: np.random.Generator
 ) -> Window:
-    """The source rectangle that a crop of the picture scaled by ``factor`` shows, uniform over the places it fits.
+    """The source rectangle that a crop of the picture scaled by ``factor`` shows, uniform over the places it
+    fits.
 
-    shape: (H, W) of the source.  Where the scaled picture is smaller than the crop, the window is the whole side.
+    shape: (H, W) of the source.  Where the scaled picture is smaller than the crop, the window is the whole
+        side.
     """
     starts, lengths, outs = [], [], []
     for source, crop in zip(shape, crop_size, strict=True):
@@ -116,7 +123,9 @@ def draw_window(
 
 
 def largest_class_share(labels: Labels, ignore_index: int) -> float:
-    """The share of the labelled pixels that the most frequent class holds, in [0, 1]; 0 where nothing is labelled."""
+    """The share of the labelled pixels that the most frequent class holds, in [0, 1]; 0 where nothing is
+    labelled.
+    """
     counts = np.bincount(labels.ravel(), minlength=256)
     counts[ignore_index] = 0
     total = int(counts.sum())

@@ -2,25 +2,16 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
 
 import lightning as L
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
+from atrous.data.batch import Batch
 from atrous.data.dataset import Augment, Sample, SegmentationDataset
 from atrous.data.layouts.pairs import Pair
 from atrous.data.sampler import EvaluationSampler, ShuffledSampler
 from atrous.labels import LabelSet
-
-
-class Batch(TypedDict):
-    """images: uint8 (N, 3, H, W).  labels: uint8 (N, H, W), 0..C-1 and the ignore index.  names: N of them."""
-
-    images: Tensor
-    labels: Tensor
-    names: list[str]
 
 
 class SegmentationData(L.LightningDataModule):
@@ -114,7 +105,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
     sizes = {tuple(sample.labels.shape) for sample in samples}
     if len(sizes) > 1:
         raise ValueError(
-            f"pictures of sizes {sorted(sizes)} (height, width) do not fit one batch; set data.eval_batch_size=1, "
+            f"pictures of sizes {sorted(sizes)} (height, width) do not fit one batch; set "
+            "data.eval_batch_size=1, "
             "and for training an augment that crops"
         )
     return {

@@ -4,6 +4,7 @@ What happens to a sample is a function of (seed, epoch, index) alone: not of wor
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,8 @@ Augment = Callable[
 ]
 
 
-class SampleKey(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SampleKey:
     """What a sampler asks for: the sample ``index`` as it is in ``epoch``."""
 
     epoch: int
@@ -58,7 +60,8 @@ class SegmentationDataset(Dataset[Sample]):
             labels = read_labels(pair.label, self.labels)
         if image.shape[:2] != labels.shape:
             raise ValueError(
-                f"{pair.label}: labels of {_size(labels)} pixels for a picture of {_size(image)} ({pair.image}); "
+                f"{pair.label}: labels of {_size(labels)} pixels for a picture of {_size(image)} "
+                f"({pair.image}); "
                 "both must have the same size: the labels belong to another picture, or were resized"
             )
         if self.augment is not None:
@@ -79,20 +82,26 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     if image.mode in ("P", "PA", "LA", "RGBA"):
         pixels = np.array(image.convert("RGBA"))
         if pixels[..., 3].min() < 255:
-            raise ValueError(f"{path}: partly transparent picture (mode {image.mode}); save it as RGB without alpha")
+            raise ValueError(
+                f"{path}: partly transparent picture (mode {image.mode}); save it as RGB without alpha"
+            )
         return np.ascontiguousarray(pixels[..., :3])
-    raise ValueError(f"{path}: picture of mode {image.mode}; expected 8 bits a channel, RGB or grey: convert it first")
+    raise ValueError(
+        f"{path}: picture of mode {image.mode}; expected 8 bits a channel, RGB or grey: convert it first"
+    )
 
 
 def read_labels(path: Path, labels: LabelSet) -> NDArray[np.uint8]:
     """Class indices: uint8 (H, W), 0..C-1 and the ignore index, from a grey or palette PNG of raw ids.
 
-    Raises ValueError: unreadable or truncated, not single-channel, or a raw id that the label set does not have.
+    Raises ValueError: unreadable or truncated, not single-channel, or a raw id that the label set does not
+    have.
     """
     image = _open(path)
     if image.mode not in ("L", "P", "1", "I;16", "I"):
         raise ValueError(
-            f"{path}: label file of mode {image.mode}; expected one channel of class ids (grey, or a palette's index)"
+            f"{path}: label file of mode {image.mode}; expected one channel of class ids (grey, or a "
+            "palette's index)"
         )
     raw = np.array(image)
     if raw.size and int(raw.max()) > 255:

@@ -11,8 +11,8 @@ from atrous.data.dataset import SampleKey
 class ShuffledSampler(Sampler[SampleKey]):
     """Each epoch in another order, dealt out to the ranks so that none sees a sample of another.
 
-    All ranks get the same number of samples, which DDP needs in training: the few left over after dealing wait for an epoch
-    whose order puts them first.
+    All ranks get the same number of samples, which DDP needs in training: the few left over after dealing
+    wait for an epoch whose order puts them first.
     """
 
     def __init__(self, num_samples: int, seed: int, rank: int = 0, world_size: int = 1) -> None:

@@ -1,7 +1,7 @@
 """The architectures of segmentation-models-pytorch, with any of its encoders or timm's.
 
-Interpolation follows one policy, align_corners=False.  smp's heads and DeepLabV3+'s decoder are made with True and changed
-here; what smp fixes inside a function stays True: the pyramids of FPN and PSPNet.
+Interpolation follows one policy, align_corners=False.  smp's heads and DeepLabV3+'s decoder are made with
+True and changed here; what smp fixes inside a function stays True: the pyramids of FPN and PSPNet.
 """
 
 import difflib
@@ -19,8 +19,8 @@ from atrous.models.weights import weights_file
 
 Architecture = Callable[..., SegmentationModel]
 
-# The atrous rates that belong to an output stride: the same field of view.  Source: Chen et al., "Rethinking atrous
-# convolution for semantic image segmentation", 2017, section 4.1.
+# The atrous rates that belong to an output stride: the same field of view.  Source: Chen et al., "Rethinking
+# atrous convolution for semantic image segmentation", 2017, section 4.1.
 ATROUS_RATES = {8: (12, 24, 36), 16: (6, 12, 18)}
 
 
@@ -35,9 +35,11 @@ def smp_net(
 
     architecture: a class of segmentation_models_pytorch.
     encoder: a name of smp's, or ``tu-<name>`` for one of timm's.
-    encoder_weights: None for random weights, a name that smp's hub knows ("imagenet"), or the path of a state-dict file.
+    encoder_weights: None for random weights, a name that smp's hub knows ("imagenet"), or the path of a
+        state-dict file.
     options: further arguments of the architecture.
-    Raises ValueError: an unknown encoder, an encoder that the architecture cannot take, weights that cannot be had.
+    Raises ValueError: an unknown encoder, an encoder that the architecture cannot take, weights that cannot
+    be had.
     """
     check_encoder(encoder)
     file = weights_file(encoder_weights)
@@ -106,9 +108,11 @@ def load_encoder(encoder: nn.Module, file: Path, name: str) -> None:
 def _explain(encoder: str, hub_name: str | None, error: Exception) -> str:
     reason = " ".join(str(error).split())[:300]
     if hub_name is None:
-        return f"model.encoder={encoder} does not fit this architecture ({reason}); choose another encoder or option"
+        return f"model.encoder={encoder} does not fit this architecture ({reason}); choose another encoder"
     return (
-        f"model.encoder_weights={hub_name}: no such weights for encoder '{encoder}', or they could not be downloaded "
-        f"({reason}); to go on without a network set model.encoder_weights=FILE (a state dict of this encoder), "
+        f"model.encoder_weights={hub_name}: no such weights for encoder '{encoder}', or they could not be "
+        "downloaded "
+        f"({reason}); to go on without a network set model.encoder_weights=FILE (a state dict of this "
+        "encoder), "
         "or null for random weights"
     )

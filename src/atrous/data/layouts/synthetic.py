@@ -1,11 +1,14 @@
-"""Synthetic scenes: coloured shapes on textured ground, drawn on first use.  No download, for first runs and tests.
+"""Synthetic scenes: coloured shapes on textured ground, drawn on first use.  No download, for first runs and
+tests.
 
     synthetic/
         {train,val,test}/images/0000.png
         {train,val,test}/labels/0000.png
 
-A scene is a function of (split, index) alone.  Shapes of four kinds overlap in random order.  Each kind has a colour of its
-own, but the ground takes on any colour and every shape strays from its kind's, so neither colour nor form is enough.  A one-pixel rim around every shape is 255 (ignored), as on the borders of PASCAL VOC.
+A scene is a function of (split, index) alone.  Shapes of four kinds overlap in random order.  Each kind has a
+colour of its own, but the ground takes on any colour and every shape strays from its kind's, so neither
+colour nor form is enough.  A one-pixel rim around every shape is 255 (ignored), as on the borders of PASCAL
+VOC.
 """
 
 import os
@@ -100,7 +103,9 @@ def _texture(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
     return np.clip(smooth + rng.normal(0, 20, (size, size, 3)), 0, 255).astype(np.uint8)
 
 
-def _draw_shape(canvas: NDArray[np.uint8], kind: int, center: tuple[int, int], radius: int, angle: float) -> None:
+def _draw_shape(
+    canvas: NDArray[np.uint8], kind: int, center: tuple[int, int], radius: int, angle: float
+) -> None:
     name = LABELS.classes[kind]
     if name == "disk":
         cv2.circle(canvas, center, radius, 1, thickness=-1)
