@@ -185,9 +185,9 @@ def require_files(cfg: DictConfig) -> None:
     weights_file(cfg.model.encoder_weights)
 
 
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    """The config as plain data, with its interpolations, for a checkpoint."""
-    container = OmegaConf.to_container(cfg, resolve=False)
+def plain(cfg: DictConfig, resolve: bool = False) -> dict[str, Any]:
+    """The config as plain data: with its interpolations (for a checkpoint), or their values (for loggers)."""
+    container = OmegaConf.to_container(cfg, resolve=resolve)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
 

@@ -120,6 +120,17 @@ def test_a_checkpoint_stands_alone_and_is_plain_data(command):
     assert (command.folder / "data" / "synthetic").is_dir()
 
 
+def test_a_checkpoint_of_more_classes_than_its_label_set_or_the_data_have(command):
+    run = trained(command, "model=unet")
+    stored = torch.load(run / "last.ckpt", weights_only=True)
+    for name in ("classes", "colors"):
+        stored["atrous"]["labels"][name].pop()
+    del stored["atrous"]["labels"]["raw_ids"][4]
+    torch.save(stored, run / "fewer.ckpt")
+    said = command.fail("evaluate.py", f"checkpoint={run}/fewer.ckpt", *CPU)
+    assert "trained with label set 'synthetic_5' of 4 classes, but the data have 'synthetic_5' of 5" in said
+
+
 def test_a_sweep_ends_with_a_table_ordered_by_the_objective(command):
     printed = command.succeed(
         "train.py",

@@ -29,6 +29,8 @@ def train(cfg: DictConfig) -> float:
             f"run folder {cfg.paths.output}: {len(pairs['train'])} pictures to train on, {len(pairs['val'])} "
             "to validate"
         )
+    for logger in trainer.loggers:
+        logger.log_hyperparams(build.plain(cfg, resolve=True))
     trainer.fit(module, datamodule=data, ckpt_path=cfg.resume, weights_only=True)
     if cfg.objective not in trainer.callback_metrics:
         raise ValueError(

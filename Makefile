@@ -1,0 +1,46 @@
+# Everything starts from nothing: the first target that needs it makes .venv and installs the pinned versions.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-all lint types format bench wheel clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  \1\t/' | expand -t 14
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+train: .venv/installed  ## train on synthetic scenes (ARGS="model=unet data=camvid ..." for anything else)
+	$(BIN)/python train.py $(ARGS)
+
+test: .venv/installed  ## run the tests (ARGS="-k name" for some)
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: .venv/installed  ## run the tests and the slow ones: whole trainings
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/installed  ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed  ## check types
+	$(BIN)/mypy
+
+format: .venv/installed  ## mend style and formatting
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed  ## measure start-up and the input pipeline, against peers in the same run
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/input_pipeline.py
+
+wheel: .venv/installed  ## build dist/atrous-*.whl
+	$(BIN)/python -m build --wheel
+
+clean:  ## remove what the targets made, but not runs/ and data/
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

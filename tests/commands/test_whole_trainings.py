@@ -1,0 +1,34 @@
+"""Slow: trainings as a newcomer runs them, with the score that they must reach."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.slow
+def test_the_default_training_learns_the_synthetic_scenes(command):
+    printed = command.succeed("train.py", "hydra.run.dir=run", f"data.root={command.folder}", timeout=900)
+    scores = json.loads((command.folder / "run" / "validation" / "scores.json").read_text())
+    assert scores["miou"] >= 0.80
+    assert f"mIoU {100 * scores['miou']:.2f} %" in printed
+    assert len(list((command.folder / "run" / "pictures").glob("*.png"))) == 4
+
+
+@pytest.mark.slow
+def test_camvid_learns_more_than_the_mean_picture(command, real_data):
+    """40 steps are far beyond copying each pixel's most frequent training class, which gives 17.0 mIoU on
+    test."""
+    command.env["ATROUS_DATA"] = str(real_data)
+    command.env.pop("OMP_NUM_THREADS")
+    options = (
+        "experiment=camvid_cpu",
+        "trainer.max_steps=40",
+        "scheduler.warmup_steps=5",
+        "hydra.run.dir=run",
+    )
+    command.succeed("train.py", *options, timeout=900)
+    command.succeed("evaluate.py", "checkpoint=run/last.ckpt", "split=test", timeout=900)
+    scores = json.loads((command.folder / "run" / "evaluate-test-last" / "scores.json").read_text())
+    assert scores["num_pictures"] == 233
+    assert scores["num_pixels"] > 0.9 * 233 * 360 * 480
+    assert scores["miou"] > 0.25
