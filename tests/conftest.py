@@ -82,9 +82,10 @@ class Command:
             **os.environ,
             "ATROUS_DATA": str(data),
             "OMP_NUM_THREADS": "1",  # the same arithmetic in one process as in each of two
-            "WANDB_MODE": "offline",
             "COLUMNS": "120",
         }
+        for account in ("WANDB_MODE", "WANDB_API_KEY"):
+            self.env.pop(account, None)
 
     def __call__(self, *args: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Run ``python <args>`` (train.py and evaluate.py are the checkout's)."""

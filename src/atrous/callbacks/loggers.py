@@ -1,6 +1,7 @@
 """Loggers that need more than their constructor."""
 
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch.loggers import WandbLogger
 
@@ -16,6 +17,8 @@ def wandb_logger(
     import wandb
 
     if offline is None:
-        offline = wandb.api.api_key is None
+        offline = not wandb.login(prompt=False)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    return WandbLogger(project=project, save_dir=folder, name=name, offline=offline, group=group)
+    # Not offline=True: Lightning then sets an environment variable, and wandb has read its environment by now.
+    mode: dict[str, Any] = {"mode": "offline"} if offline else {}
+    return WandbLogger(project=project, save_dir=folder, name=name, group=group, **mode)
