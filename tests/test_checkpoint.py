@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from atrous import build
 from atrous.checkpoint import AtomicCheckpointIO, Checkpoint, load_weights, read, require_same_labels
 from atrous.labels import label_set
 
@@ -80,36 +79,3 @@ def test_weights_of_more_classes_than_the_label_set_are_refused(tmp_path):
         ValueError, match="trained with label set 'mine' of 3 classes, but the data have 'fewer' of 2"
     ):
         require_same_labels(stored, other)
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "os.system",
-        "builtins.eval",
-        "atrous.cli.os.system",
-        "atrous.data.dataset.torch.load",
-        "atrous.models.smp.Path",
-        "atrous.commands.train.train",
-        "segmentation_models_pytorch.encoders.load_file",
-        "albumentations.nowhere",
-    ],
-)
-def test_a_config_from_a_checkpoint_builds_only_what_is_listed(target):
-    config = {"model": {"net": {"deep": [{"_target_": target}]}}}
-    with pytest.raises(ValueError, match="none of the parts that a checkpoint may build"):
-        build.trusted(config)
-
-
-def test_a_config_from_a_checkpoint_may_name_our_parts_and_those_the_user_allows():
-    for target in (
-        "torch.optim.SGD",
-        "atrous.losses.Dice",
-        "segmentation_models_pytorch.Unet",
-        "albumentations.Compose",
-    ):
-        build.trusted({"part": {"_target_": target}})
-    own = {"part": {"_target_": "fractions.Fraction"}}
-    with pytest.raises(ValueError, match=r"allow=\[fractions\]"):
-        build.trusted(own)
-    build.trusted(own, ["fractions"])

@@ -14,7 +14,7 @@ FLOORS = {
     "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
     "data.augment": 1, "data.layouts": 1, "data.batch": 1,
     "data.dataset": 2, "data.sampler": 2, "data.datamodule": 2, "module": 2, "report": 2,
-    "callbacks": 3, "checkpoint": 3,
+    "callbacks": 3, "checkpoint": 3, "trust": 3,
     "build": 4,
     "commands": 5, "cli": 5, "leaderboard": 5,
 }  # fmt: skip

@@ -3,7 +3,6 @@
 Heavy imports stay inside the functions: a wrong path in a config is told before torch is imported.
 """
 
-import importlib
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from atrous.data.layouts.pairs import Layout, Pair
 from atrous.labels import LabelSet
 from atrous.models.weights import weights_file
+from atrous.trust import require_trusted
 
 if TYPE_CHECKING:
     import lightning as L
@@ -25,27 +25,6 @@ if TYPE_CHECKING:
     from atrous.checkpoint import Checkpoint
     from atrous.data.datamodule import SegmentationData
     from atrous.module import SegmentationModule
-
-# What a config out of a checkpoint may build: classes and functions that these packages define themselves.
-# Our own list names rooms, not the package, so that no command can be called.
-TRUSTED = (
-    "albumentations",
-    "atrous.callbacks",
-    "atrous.data",
-    "atrous.inference",
-    "atrous.labels",
-    "atrous.losses",
-    "atrous.models",
-    "atrous.optim",
-    "atrous.schedules",
-    "lightning.pytorch.callbacks",
-    "lightning.pytorch.loggers",
-    "lightning.pytorch.profilers",
-    "lightning.pytorch.strategies",
-    "lightning.pytorch.trainer",
-    "segmentation_models_pytorch",
-    "torch.optim",
-)
 
 
 def layout(cfg: DictConfig) -> Layout:
@@ -192,48 +171,35 @@ def plain(cfg: DictConfig, resolve: bool = False) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def trusted(config: Mapping[str, Any], also: Sequence[str] = ()) -> DictConfig:
-    """The config of a checkpoint, after a look at everything in it that would be built.
-
-    also: further packages whose classes and functions it may name: the user's own.
-    Raises ValueError: it names something else.
-    """
-    cfg = OmegaConf.create(dict(config))
-    for target in _targets(config):
-        _require_trusted(target, (*TRUSTED, *also))
-    OmegaConf.set_struct(cfg, True)
-    return cfg
-
-
 def resumed(cfg: DictConfig) -> DictConfig:
     """The config of the run that ``cfg.resume`` belongs to, with the values given on this command line.
 
     Raises ValueError: a whole group (model=...) is given, which would be another run; a checkpoint that is
-    not ours.
+    not
+        ours, or whose config names what it may not build.
     """
     from atrous.checkpoint import read
 
-    stored = trusted(read(cfg.resume).config, cfg.allow)
+    stored = _opened(read(cfg.resume).config)
     hydra_cfg = HydraConfig.get()
     for override in OverridesParser.create().parse_overrides(list(hydra_cfg.overrides.task)):
         key = override.key_or_group
         if key in hydra_cfg.runtime.choices:
             raise ValueError(
                 f"resume={cfg.resume} goes on with the config of its run, so {override.input_line} cannot be "
-                "changed; "
-                "give single values (trainer.max_steps=...), or start a new run"
+                "changed; give single values (trainer.max_steps=...), or start a new run"
             )
         OmegaConf.update(stored, key, override.value(), force_add=override.is_add())
+    require_trusted(plain(stored, resolve=True), cfg.allow)
     return stored
 
 
 def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
-    """The config of a checkpoint's run with what an evaluation may change: where and how, never what is
-    scored.
+    """The config of a checkpoint with what an evaluation may change: where and how, never what is scored.
 
-    Raises ValueError: as ``trusted``.
+    Raises ValueError: the checkpoint's config names what it may not build.
     """
-    run = trusted(config, cfg.allow)
+    run = _opened({key: config[key] for key in ("seed", "paths", "data", "model", "augment", "inference")})
     given = {f"data.{key}": value for key, value in cfg.data.items()} | {
         "paths.data": cfg.paths.data,
         "inference": cfg.get("inference"),
@@ -241,10 +207,19 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
     for key, value in given.items():
         if value is not None:
             OmegaConf.update(run, key, value, merge=False)
+    OmegaConf.update(run, "paths.output", cfg.paths.output)
     OmegaConf.update(run, "data.splits.test", cfg.split)
     OmegaConf.update(run, "data.limits.test", None)
     OmegaConf.update(run, "model.encoder_weights", None)  # the checkpoint brings all weights
+    require_trusted(plain(run, resolve=True), cfg.allow)
     return run
+
+
+def _opened(config: Mapping[str, Any]) -> DictConfig:
+    """Plain data out of a checkpoint as a config, which knows no other keys than its own."""
+    cfg = OmegaConf.create(dict(config))
+    OmegaConf.set_struct(cfg, True)
+    return cfg
 
 
 def _make(cfg: DictConfig, **known: Any) -> Any:
@@ -255,41 +230,3 @@ def _make(cfg: DictConfig, **known: Any) -> Any:
         if isinstance(error.__cause__, ValueError):
             raise error.__cause__ from None
         raise
-
-
-def _targets(node: Any) -> list[str]:
-    """Every ``_target_`` in plain data, however deep."""
-    if isinstance(node, Mapping):
-        own = [str(node["_target_"])] if "_target_" in node else []
-        return own + [target for value in node.values() for target in _targets(value)]
-    if isinstance(node, Sequence) and not isinstance(node, str):
-        return [target for value in node for target in _targets(value)]
-    return []
-
-
-def _require_trusted(target: str, allowed: Sequence[str]) -> None:
-    """The name must lie in an allowed package, and so must the place where the object is defined:
-    albumentations.os is not ours.
-    """
-    refusal = ValueError(
-        f"the checkpoint's config names '{target}', which is none of the parts that a checkpoint may build; "
-        f"if it is your own, allow its package: allow=[{target.split('.')[0]}]"
-    )
-    if not _inside(target, allowed):
-        raise refusal
-    parts = target.split(".")
-    for cut in range(len(parts) - 1, 0, -1):
-        try:
-            found: Any = importlib.import_module(".".join(parts[:cut]))
-        except ModuleNotFoundError:
-            continue
-        for name in parts[cut:]:
-            found = getattr(found, name, None)
-        if not callable(found) or not _inside(getattr(found, "__module__", ""), allowed):
-            raise refusal
-        return
-    raise refusal
-
-
-def _inside(name: str, packages: Sequence[str]) -> bool:
-    return any(name == package or name.startswith(f"{package}.") for package in packages)

@@ -19,6 +19,7 @@ def wandb_logger(
     if offline is None:
         offline = not wandb.login(prompt=False)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    # Not offline=True: Lightning then sets an environment variable, and wandb has read its environment by now.
+    # Not offline=True: Lightning then sets an environment variable, and wandb has read its environment by
+    # now.
     mode: dict[str, Any] = {"mode": "offline"} if offline else {}
     return WandbLogger(project=project, save_dir=folder, name=name, group=group, **mode)

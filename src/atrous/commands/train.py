@@ -15,7 +15,7 @@ def train(cfg: DictConfig) -> float:
 
     import lightning as L
 
-    from atrous.callbacks.progress import ValidateLastStep
+    from atrous.callbacks.summary import ValidateLastStep
     from atrous.checkpoint import CheckpointContents
 
     L.seed_everything(cfg.seed, workers=True, verbose=False)

@@ -8,7 +8,7 @@ from atrous.labels import LabelSet
 
 Pixels = NDArray[np.uint8]
 
-CORRECT, WRONG, IGNORED = (225, 225, 225), (214, 39, 40), (60, 60, 60)
+CORRECT, WRONG, IGNORED = (225, 225, 225), (214, 39, 40), (0, 0, 0)
 GAP = 8
 LINE = 20
 FONT_SIZE = 14
@@ -20,7 +20,7 @@ def colorize(indices: Pixels, labels: LabelSet) -> Pixels:
 
 
 def error_map(predicted: Pixels, truth: Pixels, labels: LabelSet) -> Pixels:
-    """uint8 (H, W, 3): wrong pixels red, correct ones light, ignored ones dark."""
+    """uint8 (H, W, 3): wrong pixels red, correct ones light, ignored ones black."""
     errors = np.full((*truth.shape, 3), CORRECT, np.uint8)
     errors[predicted != truth] = WRONG
     errors[truth == labels.ignore_index] = IGNORED
@@ -61,7 +61,7 @@ def _legend_entries(truth: Pixels, predicted: Pixels, labels: LabelSet) -> dict[
     entries: dict[str, tuple[int, ...]] = {
         labels.classes[index]: labels.colors[index] for index in present if index < labels.num_classes
     }
-    return entries | {"ignored": (0, 0, 0), "wrong": WRONG}
+    return entries | {"ignored": IGNORED, "wrong": WRONG}
 
 
 def _legend(entries: dict[str, tuple[int, ...]], width: int) -> Image.Image:
