@@ -59,7 +59,11 @@ def test_direction(path):
         if top == "atrous":
             there = room(name.removeprefix("atrous."))
             same_folder = here.split(".")[0] == there.split(".")[0]
-            assert FLOORS[there] < FLOORS[here] or same_folder, f"{here} imports {there}"
+            below = FLOORS[there] < FLOORS[here] or (same_folder and FLOORS[there] == FLOORS[here])
+            assert below, f"{here} imports {there}"
+            assert FLOORS[here] < 5 or FLOORS[there] >= 3, (
+                f"{here} reaches past the floor below it, to {there}"
+            )
         elif top not in sys.stdlib_module_names:
             allowed = set().union(*(LIBRARIES[floor] for floor in range(min(FLOORS[here], 4) + 1)))
             assert top in allowed, f"{here} (floor {FLOORS[here]}) imports {top}"

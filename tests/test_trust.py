@@ -14,6 +14,12 @@ from atrous.trust import require_trusted
         "atrous.commands.train.train",
         "segmentation_models_pytorch.encoders.load_file",
         "albumentations.nowhere",
+        "albumentations.load",
+        "torch.optim.SGD.mro",
+        "lightning.pytorch.strategies.SingleDeviceStrategy",
+        "lightning.pytorch.strategies.SingleDeviceStrategy.load_checkpoint",
+        "lightning.pytorch.strategies.SingleDeviceStrategy.remove_checkpoint",
+        "atrous.data.layouts.synthetic._write_png",
     ],
 )
 def test_a_config_from_a_checkpoint_builds_only_what_is_listed(target):
@@ -34,3 +40,13 @@ def test_a_config_from_a_checkpoint_may_name_our_parts_and_those_the_user_allows
     with pytest.raises(ValueError, match=r"allow=\[fractions\]"):
         require_trusted(own)
     require_trusted(own, ["fractions"])
+
+
+def test_a_training_may_build_more_than_an_evaluation():
+    config = {"trainer": {"_target_": "lightning.pytorch.trainer.Trainer"}}
+    require_trusted(config, training=True)
+    with pytest.raises(ValueError, match="none of the parts"):
+        require_trusted(config)
+    method = {"trainer": {"_target_": "lightning.pytorch.strategies.SingleDeviceStrategy.remove_checkpoint"}}
+    with pytest.raises(ValueError, match="none of the parts"):
+        require_trusted(method, training=True)

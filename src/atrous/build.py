@@ -161,7 +161,7 @@ def warn_of_small_batches(cfg: DictConfig, net: "nn.Module") -> None:
 
 def require_files(cfg: DictConfig) -> None:
     """Raises ValueError: a file that the config names is missing.  Costs no heavy import."""
-    weights_file(cfg.model.encoder_weights)
+    weights_file(cfg.model.get("encoder_weights"))
 
 
 def plain(cfg: DictConfig, resolve: bool = False) -> dict[str, Any]:
@@ -184,13 +184,15 @@ def resumed(cfg: DictConfig) -> DictConfig:
     hydra_cfg = HydraConfig.get()
     for override in OverridesParser.create().parse_overrides(list(hydra_cfg.overrides.task)):
         key = override.key_or_group
-        if key in hydra_cfg.runtime.choices:
+        if key in hydra_cfg.runtime.choices or key.startswith(("optimizer.", "scheduler.", "model.")):
             raise ValueError(
-                f"resume={cfg.resume} goes on with the config of its run, so {override.input_line} cannot be "
-                "changed; give single values (trainer.max_steps=...), or start a new run"
+                f"resume={cfg.resume} goes on with the network, optimizer and config of its run, so "
+                f"{override.input_line} cannot be changed; give values such as trainer.max_steps=..., or "
+                "start a new run"
             )
         OmegaConf.update(stored, key, override.value(), force_add=override.is_add())
-    require_trusted(plain(stored, resolve=True), cfg.allow)
+    _without_encoder_weights(stored)
+    require_trusted(plain(stored, resolve=True), cfg.allow, training=True)
     return stored
 
 
@@ -210,9 +212,15 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
     OmegaConf.update(run, "paths.output", cfg.paths.output)
     OmegaConf.update(run, "data.splits.test", cfg.split)
     OmegaConf.update(run, "data.limits.test", None)
-    OmegaConf.update(run, "model.encoder_weights", None)  # the checkpoint brings all weights
+    _without_encoder_weights(run)
     require_trusted(plain(run, resolve=True), cfg.allow)
     return run
+
+
+def _without_encoder_weights(cfg: DictConfig) -> None:
+    """The checkpoint brings all weights: no need for the file or the network that the training began with."""
+    if "encoder_weights" in cfg.model:
+        cfg.model.encoder_weights = None
 
 
 def _opened(config: Mapping[str, Any]) -> DictConfig:

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
@@ -27,7 +30,7 @@ COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
 }
-TRACEBACK = "HYDRA_FULL_ERROR"
+TRACEBACK = "ATROUS_TRACEBACK"
 
 
 def main(command: str | None = None) -> None:
@@ -41,15 +44,14 @@ def main(command: str | None = None) -> None:
     if command not in COMMANDS:
         _stop(f"no command '{command}'{_propose(command, list(COMMANDS))}\n\n{_usage()}")
     register_resolvers()
-    wants_traceback = os.environ.get(TRACEBACK) == "1"
-    os.environ[TRACEBACK] = "1"  # Hydra then leaves errors to us
-    with _answering(wants_traceback):
-        run(command, argv, wants_traceback)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves errors to us
+    with _answering():
+        run(command, argv)
 
 
 @contextmanager
-def _answering(wants_traceback: bool) -> Iterator[None]:
-    """Errors that a user can cause end the program with a sentence; others, and all if wanted, with their
+def _answering() -> Iterator[None]:
+    """Errors that a user can cause end the program with a sentence; others, and all if wanted, with a
     traceback.
     """
     try:
@@ -57,23 +59,38 @@ def _answering(wants_traceback: bool) -> Iterator[None]:
     except Exception as error:
         # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
         told = isinstance(error, (ValueError, HydraException, OmegaConfBaseException))
-        if wants_traceback or not (told or type(error).__name__ == "MisconfigurationException"):
+        told = told or type(error).__name__ == "MisconfigurationException"
+        if not told or os.environ.get(TRACEBACK) == "1":
             raise
         _stop(f"{sentence(error)}\n({TRACEBACK}=1 shows where this was raised)")
 
 
-def run(command: str, argv: list[str], wants_traceback: bool) -> None:
+def run(command: str, argv: list[str]) -> None:
     """Compose the config of ``command`` with the overrides in ``argv`` and run it, once or as a sweep."""
     original = sys.argv
 
     def task(cfg: DictConfig) -> Any:
-        sys.argv = original  # Lightning starts the other devices' processes with it
-        module = importlib.import_module(f"atrous.commands.{command}")
-        with _answering(wants_traceback):
-            return getattr(module, command)(cfg)
+        function = getattr(importlib.import_module(f"atrous.commands.{command}"), command)
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            sys.argv = _arguments_of_one_job(original)
+            return function(cfg)  # an error is the job's: Hydra notes it and runs the others
+        sys.argv = original
+        with _answering():
+            return function(cfg)
 
     sys.argv = [original[0], *argv]
     hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
+
+
+def _arguments_of_one_job(argv: list[str]) -> list[str]:
+    """The command line that runs this job of a sweep alone: Lightning starts the other devices' processes
+    with it.
+    """
+    parsed = get_args_parser().parse_args(argv[1:])
+    kept = [word for word in argv if word not in (*parsed.overrides, "-m", "--multirun")]
+    command = [word for word in argv[1:2] if word in COMMANDS]
+    job = HydraConfig.get()
+    return [*kept[:1], *command, *kept[1:], *job.overrides.task]
 
 
 def config_folder() -> Path:

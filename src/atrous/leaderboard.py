@@ -5,40 +5,55 @@ import math
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 
 class Leaderboard(Callback):
-    """Writes leaderboard.csv into the sweep's folder and prints it, best run first."""
+    """leaderboard.csv in the sweep's folder, largest objective first, written after every run and printed at
+    the end.
+
+    A run that failed has no objective, and stands last.
+    """
 
     def __init__(self) -> None:
         self.runs: list[dict[str, Any]] = []
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Note what a run was and what came of it."""
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            return
         done = job_return.status == JobStatus.COMPLETED
         objective = float(job_return.return_value) if done else math.nan
-        varied = dict(override.split("=", 1) for override in job_return.overrides or [])
-        folder = Path(config.hydra.runtime.output_dir)
-        self.runs.append({"objective": objective, **varied, "run": folder.name})
+        given = [override.partition("=") for override in job_return.overrides or []]
+        varied = {key: value for key, _, value in given}
+        self.runs.append(
+            {"objective": objective, **varied, "run": Path(config.hydra.runtime.output_dir).name}
+        )
+        self.runs.sort(key=lambda run: (math.isnan(run["objective"]), -run["objective"]))
+        with _path(config).open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._columns())
+            writer.writeheader()
+            writer.writerows(self.runs)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Order, write, print."""
+        """Print the table."""
         from rich.console import Console
         from rich.table import Table
 
-        # nan sorts last
-        runs = sorted(self.runs, key=lambda run: (math.isnan(run["objective"]), -run["objective"]))
-        columns = list(dict.fromkeys(column for run in runs for column in run))
-        path = Path(config.hydra.sweep.dir) / "leaderboard.csv"
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(runs)
-        table = Table(*columns, title=f"{config.objective}, best first: {path}", title_justify="left")
-        for run in runs:
+        title = f"{config.objective}, largest first: {_path(config)}"
+        table = Table(*self._columns(), title=title, title_justify="left")
+        for run in self.runs:
             cells = {**run, "objective": f"{run['objective']:.4f}"}
-            table.add_row(*(str(cells.get(column, "")) for column in columns))
+            table.add_row(*(str(cells.get(column, "")) for column in self._columns()))
         Console().print(table)
+
+    def _columns(self) -> list[str]:
+        return list(dict.fromkeys(column for run in self.runs for column in run))
+
+
+def _path(config: DictConfig) -> Path:
+    return Path(config.hydra.sweep.dir) / "leaderboard.csv"

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 Shape = Callable[[float], float]
 
@@ -37,6 +37,16 @@ def constant(progress: float) -> float:
     return 1.0
 
 
+def one_cycle(progress: float, rise: float = 0.3, initial: float = 0.04, final: float = 4e-6) -> float:
+    """Up from ``initial`` to 1 in the share ``rise`` of the steps, down to ``final``, along cosines.
+
+    Source: Smith, "Super-convergence", 2018, with the cosines and defaults of torch's OneCycleLR.
+    """
+    if progress < rise:
+        return cosine(1 - progress / rise, initial)
+    return cosine((progress - rise) / (1 - rise), final)
+
+
 def factor(
     step: int, total_steps: int, shape: Shape, warmup_steps: int = 0, warmup_start: float = 0.0
 ) -> float:
@@ -59,25 +69,3 @@ def scheduled(
             "the warm-up must be shorter"
         )
     return LambdaLR(optimizer, lambda step: factor(step, total_steps, shape, warmup_steps, warmup_start))
-
-
-def one_cycle(
-    optimizer: Optimizer,
-    total_steps: int,
-    warmup_share: float = 0.3,
-    initial: float = 0.04,
-    final: float = 1e-4,
-) -> LRScheduler:
-    """Up from ``initial`` and down to ``final`` times the base rate, both along cosines.
-
-    Source: Smith, "Super-convergence", 2018, as torch implements it; momentum is left alone.
-    """
-    return OneCycleLR(
-        optimizer,
-        max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=total_steps + 1,  # torch counts the state after the last step as one more
-        pct_start=warmup_share,
-        div_factor=1 / initial,
-        final_div_factor=initial / final,
-        cycle_momentum=False,
-    )

@@ -3,14 +3,12 @@ becomes code.
 """
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Classes and functions that these packages define themselves.  Our own list names rooms, not the package, so
-# that no command can be called.
-TRUSTED = (
-    "albumentations",
-    "atrous.callbacks",
+# Our own rooms, not the whole package, so that no command can be called: their public classes and functions.
+OWN = (
     "atrous.data",
     "atrous.inference",
     "atrous.labels",
@@ -18,25 +16,39 @@ TRUSTED = (
     "atrous.models",
     "atrous.optim",
     "atrous.schedules",
+)
+# Libraries: the public classes that they define themselves.
+LIBRARIES = ("albumentations", "segmentation_models_pytorch", "torch.optim")
+# What going on with a training builds besides.
+TRAINING = (
+    "atrous.callbacks",
     "lightning.pytorch.callbacks",
     "lightning.pytorch.loggers",
     "lightning.pytorch.profilers",
     "lightning.pytorch.strategies",
     "lightning.pytorch.trainer",
-    "segmentation_models_pytorch",
-    "torch.optim",
 )
 
 
-def require_trusted(config: Mapping[str, Any], also: Sequence[str] = ()) -> None:
+def require_trusted(config: Mapping[str, Any], also: Sequence[str] = (), training: bool = False) -> None:
     """Look at everything in ``config`` that would be built.
 
     config: plain data with every interpolation resolved: one could else bring in what is not seen here.
     also: further packages whose classes and functions it may name: the user's own.
+    training: it is the config of a training, which also builds a trainer, callbacks and loggers.
     Raises ValueError: it names something else.
     """
+    allowed = (*OWN, *LIBRARIES, *(TRAINING if training else ()), *also)
     for target in _targets(config):
-        _require_trusted(target, (*TRUSTED, *also))
+        found = _locate(target) if _inside(target, allowed) else None
+        home = getattr(found, "__module__", None) or ""
+        own_function = inspect.isfunction(found) and _inside(home, (*OWN, "atrous.callbacks", *also))
+        if not _inside(home, allowed) or not (inspect.isclass(found) or own_function):
+            raise ValueError(
+                f"the checkpoint's config names '{target}', which is none of the parts that a checkpoint may "
+                "build; "
+                f"if it is your own, allow its package: allow=[{target.split('.')[0]}]"
+            )
 
 
 def _targets(node: Any) -> list[str]:
@@ -49,28 +61,13 @@ def _targets(node: Any) -> list[str]:
     return []
 
 
-def _require_trusted(target: str, allowed: Sequence[str]) -> None:
-    """The name must lie in an allowed package, and so must the place where the object is defined:
-    albumentations.os is not ours.
-    """
-    refusal = ValueError(
-        f"the checkpoint's config names '{target}', which is none of the parts that a checkpoint may build; "
-        f"if it is your own, allow its package: allow=[{target.split('.')[0]}]"
-    )
-    if not _inside(target, allowed):
-        raise refusal
-    parts = target.split(".")
-    for cut in range(len(parts) - 1, 0, -1):
-        try:
-            found: Any = importlib.import_module(".".join(parts[:cut]))
-        except ModuleNotFoundError:
-            continue
-        for name in parts[cut:]:
-            found = getattr(found, name, None)
-        if not callable(found) or not _inside(getattr(found, "__module__", ""), allowed):
-            raise refusal
-        return
-    raise refusal
+def _locate(target: str) -> Any:
+    """The public attribute ``target`` of a module, or None: a method of a class is not one."""
+    module, _, name = target.rpartition(".")
+    try:
+        return None if name.startswith("_") else getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError:
+        return None
 
 
 def _inside(name: str, packages: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
 from atrous.metrics import scores
 
 
-def test_scores_equal_cityscapesscripts(tmp_path, monkeypatch):
+def test_confusion_and_scores_equal_cityscapesscripts(tmp_path, monkeypatch):
     import torch
     from torchmetrics.classification import MulticlassConfusionMatrix
 
@@ -41,7 +41,10 @@ def test_scores_equal_cityscapesscripts(tmp_path, monkeypatch):
     monkeypatch.setattr(official.args, "JSONOutput", False)
     monkeypatch.setattr(official.args, "evalInstLevelScore", False)
     result = official.evaluateImgLists(prediction_files, truth_files, official.args)
-    ours = scores(metric.compute())
+    confusion = metric.compute()
+    ids = [raw_of[index] for index in range(19)]
+    assert (np.array(result["confMatrix"])[np.ix_(ids, ids)] == confusion.numpy()).all()
+    ours = scores(confusion)
     assert float(ours.miou) == pytest.approx(result["averageScoreClasses"], abs=1e-12)
     for name, iou in zip(labels.classes, ours.iou.tolist(), strict=True):
         assert iou == pytest.approx(result["classScores"][name], nan_ok=True, abs=1e-12)

@@ -44,6 +44,15 @@ def test_pictures_that_would_be_silently_wrong_are_refused(tmp_path, pixels, mes
     assert message in str(told.value)
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_deep_colors_are_refused(tmp_path, channels):
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((4, 4, channels), 0x0FFF, np.uint16))
+    with pytest.raises(ValueError, match=r"deep\.png: 16 bits a channel"):
+        read_image(tmp_path / "deep.png")
+
+
 @pytest.mark.parametrize("read", [read_image, lambda path: read_labels(path, LABELS)])
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_truncated_and_empty_files_are_named(tmp_path, read, suffix):
@@ -61,7 +70,8 @@ def test_labels_are_the_index_of_a_palette_not_its_color(tmp_path):
     image = Image.fromarray(indices)
     image.putpalette([value for color in range(256) for value in (255 - color, color, 7)])
     image.save(tmp_path / "palette.png")
-    assert Image.open(tmp_path / "palette.png").mode == "P"
+    with Image.open(tmp_path / "palette.png") as saved_image:
+        assert saved_image.mode == "P"
     assert (read_labels(tmp_path / "palette.png", LABELS) == indices).all()
 
 

@@ -26,6 +26,17 @@ def test_logits_have_the_size_of_any_input(architecture):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_gradient_reaches_every_trainable_parameter(architecture):
+    net = smp_net(architecture, "resnet18", None, num_classes=5)
+    counts = [buffer for name, buffer in net.named_buffers() if name.endswith("num_batches_tracked")]
+    assert all(count == 0 for count in counts)  # looking for gradients left the statistics alone
+    net(torch.randn(2, 3, 64, 64)).sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters() if parameter.requires_grad)
+    frozen = [name for name, parameter in net.named_parameters() if not parameter.requires_grad]
+    assert bool(frozen) == (architecture is smp.PSPNet)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_no_layer_aligns_corners(architecture):
     net = smp_net(architecture, "resnet18", None, num_classes=5)
     assert not any(layer.align_corners for layer in net.modules() if isinstance(layer, nn.Upsample))

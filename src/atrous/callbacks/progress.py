@@ -150,31 +150,35 @@ class StepProgress(ProgressBar):
 
 
 class Throughput(L.Callback):
-    """Pictures a second over all devices, as train/pictures_per_second, a mean since the last time it was
+    """Pictures a second over all devices, as train/pictures_per_second: a mean since the last time it was
     logged.
+
+    Waiting for data counts; validation does not.
     """
 
     def __init__(self) -> None:
         self._since = 0.0
         self._num_pictures = 0
+        self._logged_step = 0
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
-    ) -> None:
-        """Start the clock with the first batch, and anew after each validation."""
-        if self._num_pictures == 0:
-            self._since = time.perf_counter()
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._restart(trainer)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Count, and log when the other values of the step are logged."""
         self._num_pictures += len(batch["names"]) * trainer.world_size
-        if (trainer.global_step % trainer.log_every_n_steps) == 0:  # type: ignore[attr-defined]
+        step = trainer.global_step
+        if step > self._logged_step and step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             rate = self._num_pictures / (time.perf_counter() - self._since)
             pl_module.log("train/pictures_per_second", rate, prog_bar=True)
-            self._num_pictures = 0
+            self._restart(trainer)
 
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Validation is not training time."""
-        self._num_pictures = 0
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock anew."""
+        self._restart(trainer)
+
+    def _restart(self, trainer: L.Trainer) -> None:
+        self._since, self._num_pictures, self._logged_step = time.perf_counter(), 0, trainer.global_step

@@ -1,9 +1,11 @@
-"""What makes the end of a training whole: a last validation, and its scores."""
+"""What makes the end of a training or an evaluation whole: a last validation, the scores, the table."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 
 from atrous.data.batch import Batch
 from atrous.module import SegmentationModule
@@ -11,9 +13,7 @@ from atrous.report.tables import print_scores, write_scores
 
 
 class ValidateLastStep(L.Callback):
-    """Makes the step that ends the training also one that validates, so that the final weights have a
-    score.
-    """
+    """Makes the step that ends the training also one that validates: the final weights have a score."""
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -24,8 +24,8 @@ class ValidateLastStep(L.Callback):
 
 
 class Summary(L.Callback):
-    """The table of the last validation, printed when the training ends; its scores.json and confusion.csv in
-    ``folder``.
+    """scores.json and confusion.csv of the last validation in ``folder``; its table when the training
+    ends.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -43,3 +43,39 @@ class Summary(L.Callback):
         if trainer.is_global_zero and pl_module.evaluated is not None:
             title = f"validation after {trainer.global_step} steps, in percent"
             print_scores(pl_module.evaluated, pl_module.labels, title)
+
+
+class EvaluationSummary(L.Callback):
+    """scores.json and confusion.csv of an evaluation in ``folder``, and its table.
+
+    about: what was scored, for scores.json; the number of pictures is counted here.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.about = about
+        self._num_pictures = 0
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Count the pictures of this device."""
+        self._num_pictures += len(batch["names"])
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write and print, once."""
+        assert isinstance(pl_module, SegmentationModule)
+        assert pl_module.evaluated is not None
+        own = torch.tensor(self._num_pictures, device=pl_module.device)
+        about = {**self.about, "num_pictures": int(trainer.strategy.reduce(own, reduce_op="sum"))}
+        if trainer.is_global_zero:
+            write_scores(self.folder, pl_module.evaluated, pl_module.labels, about)
+            title = f"{self.about['checkpoint']} on {self.about['split']}, in percent"
+            print_scores(pl_module.evaluated, pl_module.labels, title)
+            print(f"written to {self.folder}")

@@ -12,8 +12,7 @@ def evaluate(cfg: DictConfig) -> float:
     from atrous import checkpoint
     from atrous.callbacks.pictures import Pictures
     from atrous.callbacks.progress import StepProgress
-    from atrous.metrics import scores
-    from atrous.report.tables import print_scores, write_scores
+    from atrous.callbacks.summary import EvaluationSummary
 
     stored = checkpoint.read(cfg.checkpoint)
     run = build.evaluation_config(stored.config, cfg)
@@ -22,13 +21,7 @@ def evaluate(cfg: DictConfig) -> float:
     pairs = build.pairs(run, layout, ("test",))
     module = build.evaluation_module(run, stored)
     output = Path(cfg.paths.output)
-    trainer = build.trainer(cfg, [StepProgress(), Pictures(output / "pictures", cfg.num_pictures)])
+    summary = EvaluationSummary(output, {"split": cfg.split, "checkpoint": str(cfg.checkpoint)})
+    trainer = build.trainer(cfg, [StepProgress(), Pictures(output / "pictures", cfg.num_pictures), summary])
     trainer.test(module, datamodule=build.data(run, pairs, layout.labels), verbose=False)
-
-    assert module.evaluated is not None
-    if trainer.is_global_zero:
-        about = {"split": cfg.split, "num_pictures": len(pairs["test"]), "checkpoint": str(cfg.checkpoint)}
-        write_scores(output, module.evaluated, layout.labels, about)
-        print_scores(module.evaluated, layout.labels, f"{cfg.checkpoint} on {cfg.split}, in percent")
-        print(f"written to {output}")
-    return float(scores(module.evaluated).miou)
+    return float(trainer.callback_metrics["test/miou"])

@@ -33,6 +33,10 @@ def train(cfg: DictConfig) -> float:
         logger.log_hyperparams(build.plain(cfg, resolve=True))
     trainer.fit(module, datamodule=data, ckpt_path=cfg.resume, weights_only=True)
     if cfg.objective not in trainer.callback_metrics:
+        if cfg.resume:
+            raise ValueError(
+                f"resume={cfg.resume}: its training is finished; to go on raise trainer.max_steps"
+            )
         raise ValueError(
             f"objective={cfg.objective} was not logged; logged were "
             f"{', '.join(sorted(trainer.callback_metrics))}"

@@ -78,13 +78,13 @@ class CropAugment:
             self._resize(image, window, cv2.INTER_LINEAR),
             self._resize(labels, window, cv2.INTER_NEAREST),
         )
-        image = _pad(image, self.crop_size, [round(255 * channel) for channel in self.mean])
-        labels = _pad(labels, self.crop_size, [self.ignore_index])
         if rng.random() < self.flip_probability:
             image, labels = image[:, ::-1], self.mirror_table[labels[:, ::-1]]
-        if self.photometric is not None:
+        if self.photometric is not None:  # before the padding, which is to stay the mean
             self.photometric.set_random_seed(int(rng.integers(2**31)))
             image = self.photometric(image=np.ascontiguousarray(image))["image"]
+        image = _pad(image, self.crop_size, [round(255 * channel) for channel in self.mean])
+        labels = _pad(labels, self.crop_size, [self.ignore_index])
         return np.ascontiguousarray(image), np.ascontiguousarray(labels)
 
     def _draw_window(self, labels: Labels, rng: np.random.Generator) -> Window:

@@ -65,7 +65,13 @@ class SegmentationData(L.LightningDataModule):
 
     def _evaluation_loader(self, stage: str) -> DataLoader[Sample]:
         dataset = SegmentationDataset(self.pairs[stage], self.labels, None, self.seed)
-        sampler = EvaluationSampler(len(dataset), *self._place())
+        rank, world_size = self._place()
+        if len(dataset) < world_size:
+            raise ValueError(
+                f"the {stage} split has {len(dataset)} pictures, fewer than the {world_size} devices; lower "
+                "trainer.devices"
+            )
+        sampler = EvaluationSampler(len(dataset), rank, world_size)
         return self._loader(dataset, sampler, self.eval_batch_size, drop_last=False)
 
     def _loader(
@@ -94,7 +100,7 @@ class SegmentationData(L.LightningDataModule):
         if self.num_workers is not None:
             return self.num_workers
         devices = self.trainer.num_devices if self.trainer else 1
-        return max(1, min(8, len(os.sched_getaffinity(0)) // devices))
+        return max(1, min(8, (os.cpu_count() or 1) // devices))
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

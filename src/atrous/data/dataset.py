@@ -115,10 +115,15 @@ def read_labels(path: Path, labels: LabelSet) -> NDArray[np.uint8]:
 
 def _open(path: Path) -> Image.Image:
     try:
-        image = Image.open(path)
-        image.load()
+        with Image.open(path) as image:
+            deep_color = image.mode.startswith(("RGB", "LA")) and any(
+                ";16" in str(tile) for tile in image.tile
+            )
+            image.load()
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: cannot be read as a picture ({error}); replace the file") from error
+    if deep_color:  # pillow would keep the high bytes without a word
+        raise ValueError(f"{path}: 16 bits a channel; expected 8 bits: convert it first")
     return image
 
 

@@ -53,7 +53,21 @@ def smp_net(
     for layer in net.modules():
         if isinstance(layer, nn.Upsample) and layer.align_corners:
             layer.align_corners = False
+    freeze_unused(net)
     return AnySize(net, multiple=32)
+
+
+def freeze_unused(net: nn.Module) -> None:
+    """Freeze the parameters that no gradient reaches: DDP waits for those that train, and weight decay
+    shrinks them.
+
+    PSPNet, for one, leaves the deeper half of its encoder unused.
+    """
+    trainable = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(net.eval()(torch.zeros(1, 3, 64, 64)).sum(), trainable, allow_unused=True)
+    for parameter, gradient in zip(trainable, gradients, strict=True):
+        parameter.requires_grad_(gradient is not None)
+    net.train()
 
 
 def deeplab(architecture: Architecture, output_stride: int, **options: Any) -> AnySize:

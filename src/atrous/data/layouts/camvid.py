@@ -61,4 +61,5 @@ class CamVid:
         folder = self.root / f"{split}annot"
         if split == "train" and not folder.is_dir():
             folder = self.root
-        return match(list_files(self.root / split, IMAGE_SUFFIXES), list_files(folder, LABEL_SUFFIXES), split)
+        images = list_files(self.root / split, IMAGE_SUFFIXES, description=__doc__)
+        return match(images, list_files(folder, LABEL_SUFFIXES, description=__doc__), split)

@@ -35,6 +35,10 @@ class Folder:
 
     def pairs(self, split: str) -> list[Pair]:
         """The pairs of a split: whatever stands in its two folders."""
-        images = list_files(self.root / self._images.format(split=split), IMAGE_SUFFIXES, self._image_ending)
-        labels = list_files(self.root / self._labels.format(split=split), LABEL_SUFFIXES, self._label_ending)
+        images = list_files(
+            self.root / self._images.format(split=split), IMAGE_SUFFIXES, self._image_ending, __doc__
+        )
+        labels = list_files(
+            self.root / self._labels.format(split=split), LABEL_SUFFIXES, self._label_ending, __doc__
+        )
         return match(images, labels, split)

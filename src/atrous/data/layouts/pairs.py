@@ -46,14 +46,17 @@ def require_split(split: str, known: Sequence[str], what: str) -> None:
         raise ValueError(f"split '{split}': {what} has no such split; choose one of {', '.join(known)}")
 
 
-def list_files(folder: Path, suffixes: Iterable[str], ending: str = "") -> dict[str, Path]:
+def list_files(
+    folder: Path, suffixes: Iterable[str], ending: str = "", description: str | None = None
+) -> dict[str, Path]:
     """The files directly in ``folder`` by name, without ``ending`` and suffix; hidden files are passed over.
 
     ending: what the wanted stems end in ("_leftImg8bit"); it is cut off.
+    description: the tree to show when the folder is missing.
     Raises ValueError: the folder is missing, or two files share a name.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder, expected by the layout of this data set")
+        raise ValueError(f"{folder}: no such folder; the tree must look like this:\n\n{description or ''}")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         usable = path.suffix.lower() in suffixes and path.stem.endswith(ending)
