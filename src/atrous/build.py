@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -139,6 +140,11 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
         plugins=[AtomicCheckpointIO()],
         **options,
     )
+    if made.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise ValueError(
+            f"a sweep (-m) runs one process a job, but trainer.devices={cfg.trainer.devices} asks for "
+            f"{made.world_size}; start these runs one by one"
+        )
     return made
 
 

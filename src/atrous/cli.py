@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.types import RunMode
@@ -71,26 +70,14 @@ def run(command: str, argv: list[str]) -> None:
 
     def task(cfg: DictConfig) -> Any:
         function = getattr(importlib.import_module(f"atrous.commands.{command}"), command)
+        sys.argv = original  # Lightning starts the other devices' processes with it
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            sys.argv = _arguments_of_one_job(original)
             return function(cfg)  # an error is the job's: Hydra notes it and runs the others
-        sys.argv = original
         with _answering():
             return function(cfg)
 
     sys.argv = [original[0], *argv]
     hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
-
-
-def _arguments_of_one_job(argv: list[str]) -> list[str]:
-    """The command line that runs this job of a sweep alone: Lightning starts the other devices' processes
-    with it.
-    """
-    parsed = get_args_parser().parse_args(argv[1:])
-    kept = [word for word in argv if word not in (*parsed.overrides, "-m", "--multirun")]
-    command = [word for word in argv[1:2] if word in COMMANDS]
-    job = HydraConfig.get()
-    return [*kept[:1], *command, *kept[1:], *job.overrides.task]
 
 
 def config_folder() -> Path:

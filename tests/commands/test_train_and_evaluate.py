@@ -96,6 +96,11 @@ def test_resume_goes_on_in_the_folder_and_with_the_config_of_the_run(command):
     assert sorted(path.name for path in (run / "csv").iterdir()) == ["version_0", "version_1"]
     refused = command.fail("train.py", f"resume={run}/last.ckpt", "model=fpn")
     assert "model=fpn cannot be changed" in refused
+    assert "optimizer.lr=1 cannot be changed" in command.fail(
+        "train.py", f"resume={run}/last.ckpt", "optimizer.lr=1"
+    )
+    finished = command.fail("train.py", f"resume={run}/last.ckpt", "trainer.max_steps=5")
+    assert "its training is finished; to go on raise trainer.max_steps" in finished
 
 
 def test_a_checkpoint_stands_alone_and_is_plain_data(command):
@@ -131,29 +136,41 @@ def test_a_checkpoint_of_more_classes_than_its_label_set_or_the_data_have(comman
     assert "trained with label set 'synthetic_5' of 4 classes, but the data have 'synthetic_5' of 5" in said
 
 
-def test_a_sweep_ends_with_a_table_ordered_by_the_objective(command):
-    printed = command.succeed(
-        "train.py",
-        "-m",
-        *TINY,
-        "model=unet,fpn",
-        "optimizer.lr=0.01,0.0001",
-        "hydra.sweep.dir=sweep",
-        "logger=none",
-    )
+def leaderboard(command):
     with (command.folder / "sweep" / "leaderboard.csv").open() as file:
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def test_a_sweep_ends_with_a_table_ordered_by_the_objective(command):
+    varied = ("model=unet,fpn", "optimizer.lr=0.01,0.0001")
+    printed = command.succeed("train.py", "-m", *TINY, *varied, "hydra.sweep.dir=sweep", "logger=wandb")
+    rows = leaderboard(command)
     assert {(row["model"], row["optimizer.lr"]) for row in rows} == {
         (model, lr) for model in ("unet", "fpn") for lr in ("0.01", "0.0001")
     }
     objectives = [float(row["objective"]) for row in rows]
     assert objectives == sorted(objectives, reverse=True)
     for row in rows:
-        scored = json.loads(
-            (command.folder / "sweep" / row["run"] / "validation" / "scores.json").read_text()
-        )
+        run = command.folder / "sweep" / row["run"]
+        scored = json.loads((run / "validation" / "scores.json").read_text())
         assert float(row["objective"]) == pytest.approx(scored["miou"], abs=1e-6)
         assert row["model"] in printed
+        assert len(list((run / "wandb").glob("offline-run-*"))) == 1  # a run a job
+
+
+def test_a_job_that_fails_does_not_lose_the_sweep(command):
+    sweep = ("train.py", "-m", *TINY, "model=unet", "data.splits.val=nowhere,val", "hydra.sweep.dir=sweep")
+    said = command.fail(*sweep)
+    assert "atrous: split 'nowhere': the synthetic data set has no such split" in said
+    done, failed = leaderboard(command)
+    assert (done["data.splits.val"], failed["data.splits.val"]) == ("val", "nowhere")
+    assert float(done["objective"]) >= 0
+    assert failed["objective"] == "nan"
+
+
+def test_a_sweep_over_two_processes_a_job_is_refused(command):
+    said = command.fail("train.py", "-m", *TINY, "model=unet", "trainer=ddp", "optimizer.lr=0.01,0.001")
+    assert "a sweep (-m) runs one process a job, but trainer.devices=2 asks for 2" in said
 
 
 def test_loggers_leave_scalars_and_pictures_in_the_run_folder(command):
