@@ -1,5 +1,6 @@
 from functools import partial
 
+import pytest
 import torch
 from torch import nn
 
@@ -30,6 +31,12 @@ def test_the_encoder_has_its_rate_and_norm_and_bias_do_not_decay():
     assert found == {id(parameter): values for parameter, values in expected.items()}
     assert optimizer.param_groups[0]["lr"] == 0.1  # the head's rate is the one that is shown
     assert optimizer.param_groups[0]["momentum"] == 0.9
+
+
+@pytest.mark.parametrize("lr", [0, -0.1, "fast"])
+def test_a_rate_that_is_no_positive_number_is_refused(lr):
+    with pytest.raises(ValueError, match=f"optimizer.lr={lr}: expected a number above 0"):
+        grouped(Net(), torch.optim.SGD, lr=lr)
 
 
 def test_everything_decays_if_wanted():

@@ -17,7 +17,12 @@ def grouped(
     encoder_lr_factor: float = 1.0,
     decay_norm_and_bias: bool = False,
 ) -> Optimizer:
-    """``algorithm`` over the groups of ``parameter_groups``."""
+    """``algorithm`` over the groups of ``parameter_groups``.
+
+    Raises ValueError: ``lr`` is no positive number.
+    """
+    if not isinstance(lr, int | float) or lr <= 0:
+        raise ValueError(f"optimizer.lr={lr}: expected a number above 0")
     groups = parameter_groups(net, lr, weight_decay, encoder_lr_factor, decay_norm_and_bias)
     return algorithm(groups, lr=lr, weight_decay=weight_decay)
 

@@ -12,7 +12,6 @@ from rich.progress import (
     Progress,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -116,9 +115,8 @@ class StepProgress(ProgressBar):
         if self._progress is None:
             self._progress = Progress(
                 TextColumn("{task.description}"),
-                BarColumn(bar_width=20),
+                BarColumn(bar_width=12),
                 MofNCompleteColumn(),
-                TimeElapsedColumn(),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[values]}"),
                 console=self._console,
@@ -143,7 +141,7 @@ class StepProgress(ProgressBar):
         metrics = self.get_metrics(trainer, module)
         metrics.pop("v_num", None)
         return "  ".join(
-            f"{name.removeprefix('train/')} {value:.4g}"
+            f"{name.removeprefix('train/').replace('_per_second', '/s')} {value:.4g}"
             for name, value in metrics.items()
             if isinstance(value, float)
         )

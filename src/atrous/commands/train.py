@@ -32,6 +32,8 @@ def train(cfg: DictConfig) -> float:
     for logger in trainer.loggers:
         logger.log_hyperparams(build.plain(cfg, resolve=True))
     trainer.fit(module, datamodule=data, ckpt_path=cfg.resume, weights_only=True)
+    if trainer.is_global_zero:
+        print(f"checkpoints, scores and pictures in {cfg.paths.output}")
     if cfg.objective not in trainer.callback_metrics:
         if cfg.resume:
             raise ValueError(
