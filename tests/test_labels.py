@@ -41,7 +41,8 @@ def test_the_first_voc_colors():
     ("arguments", "message"),
     [
         ({"classes": ["one"]}, "has 1 classes; expected 2 to 254"),
-        ({"classes": ["a", "b"], "raw_ids": {"c": 1}}, "no class 'c'; its classes: a, b"),
+        ({"classes": ["a", "b"], "raw_ids": {"a": 1}}, "raw_ids lists no value for b"),
+        ({"classes": ["a", "b"], "raw_ids": {"a": 0, "b": 1, "c": 2}}, "no class 'c'; its classes: a, b"),
         ({"classes": ["a", "b"], "raw_ids": {"a": 300, "b": 1}}, "raw id 300 does not fit a label file"),
         ({"classes": ["a", "b"], "raw_ids": {"a": [1, 2], "b": 2}}, "raw id 2 is listed twice, once for 'b'"),
         ({"classes": {"a": (0, 0, 0), "b": (0, 0, 256)}}, "colour [0, 0, 256] is not an RGB triple"),

@@ -127,6 +127,9 @@ def label_set(
     given = [classes[name] for name in names] if isinstance(classes, Mapping) else [None] * len(names)
     colors = tuple(voc_color(index) if color is None else _color(color) for index, color in enumerate(given))
     index_of = {class_name: index for index, class_name in enumerate(names)}
+    missing = [class_name for class_name in names if class_name not in (raw_ids or index_of)]
+    if missing:
+        raise ValueError(f"label set '{name}': raw_ids lists no value for {', '.join(missing)}")
     wanted = dict.fromkeys(ignore, IGNORE_INDEX)
     for class_name, raw in (raw_ids or index_of).items():
         for value in [raw] if isinstance(raw, int) else raw:
