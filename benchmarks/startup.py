@@ -7,6 +7,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +17,12 @@ COMMANDS = {
     "--help": [*TRAIN, "--help"],
     "--cfg job": [*TRAIN, "--cfg", "job"],
     "misspelt option": [*TRAIN, "optimizer.lrr=1"],
-    "wrong data root": [*TRAIN, "data=camvid", "data.root=nowhere", "hydra.run.dir=benchmarks/startup"],
+    "wrong data root": [
+        *TRAIN,
+        "data=camvid",
+        "data.root=nowhere",
+        f"hydra.run.dir={tempfile.gettempdir()}/atrous-startup",
+    ],
     "everything imported": [
         sys.executable,
         "-c",
