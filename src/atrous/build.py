@@ -35,9 +35,7 @@ def layout(cfg: DictConfig) -> Layout:
 
 
 def pairs(cfg: DictConfig, where: Layout, stages: Sequence[str]) -> dict[str, list[Pair]]:
-    """The pairs of each stage's split.  Raises ValueError: a split is empty, or what the layout finds
-    wrong.
-    """
+    """The pairs of each stage's split.  Raises ValueError: an empty split, or what the layout finds wrong."""
     found = {}
     for stage in stages:
         split = cfg.data.splits[stage]
@@ -115,9 +113,7 @@ def evaluation_module(cfg: DictConfig, checkpoint: "Checkpoint") -> "Segmentatio
 
 
 def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Trainer":
-    """The Lightning trainer of ``cfg.trainer`` with the callbacks and loggers of the config, and
-    ``callbacks``.
-    """
+    """The Lightning trainer with the config's callbacks and loggers, and ``callbacks``."""
     import torch
     from lightning.pytorch.utilities import rank_zero_warn
 
@@ -149,9 +145,7 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
 
 
 def warn_of_small_batches(cfg: DictConfig, net: "nn.Module") -> None:
-    """Warn where batch norm has too few pictures for its statistics: below 8 a device, unless they are
-    synchronised.
-    """
+    """Warn where batch norm has too few pictures for its statistics: below 8 a device, not synchronised."""
     from lightning.pytorch.utilities import rank_zero_warn
     from torch.nn.modules.batchnorm import _BatchNorm
 

@@ -45,9 +45,7 @@ class CheckpointContents(L.Callback):
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Writes beside the target and renames: whoever reads finds the old file or the new one, never half of
-    one.
-    """
+    """Writes beside the target and renames: whoever reads finds the old file or the new one, whole."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
@@ -126,9 +124,7 @@ def require_same_labels(checkpoint: Checkpoint, labels: LabelSet) -> None:
     trained = checkpoint.labels
     if trained.classes != labels.classes:
         raise ValueError(
-            f"checkpoint {checkpoint.path}: trained with label set '{trained.name}' of {trained.num_classes} "
-            "classes, "
-            f"but the data have '{labels.name}' of {labels.num_classes}; evaluate it on data with its own "
-            "classes: "
-            f"{', '.join(trained.classes)}"
+            f"checkpoint {checkpoint.path}: trained with label set '{trained.name}' of "
+            f"{trained.num_classes} classes, but the data have '{labels.name}' of {labels.num_classes}; "
+            f"evaluate it on data with its own classes: {', '.join(trained.classes)}"
         )

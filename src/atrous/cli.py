@@ -50,9 +50,7 @@ def main(command: str | None = None) -> None:
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """Errors that a user can cause end the program with a sentence; others, and all if wanted, with a
-    traceback.
-    """
+    """Errors that a user can cause end in a sentence; others, and all if wanted, in a traceback."""
     try:
         yield
     except Exception as error:
@@ -88,9 +86,7 @@ def config_folder() -> Path:
 
 
 def register_resolvers() -> None:
-    """What the configs compute: ``${train_folder:resume,new}`` and
-    ``${evaluate_folder:checkpoint,split,output}``.
-    """
+    """What the configs compute: the folders that commands write to."""
     OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
     OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
 

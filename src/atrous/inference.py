@@ -27,8 +27,7 @@ def slide(net: nn.Module, images: Tensor, window: Sequence[int], stride: Sequenc
     if not all(0 < step <= side for step, side in zip(stride, window, strict=True)):
         raise ValueError(
             f"inference.stride={list(stride)} with inference.window={list(window)}: expected 0 < stride <= "
-            "window, "
-            "or pixels between the windows would have no prediction"
+            "window, or pixels between the windows would have no prediction"
         )
     size = images.shape[-2:]
     height, width = (min(side, limit) for side, limit in zip(window, size, strict=True))

@@ -127,8 +127,7 @@ class Dice(nn.Module):
 
 
 class Lovasz(nn.Module):
-    """Lovász-softmax: the convex extension of 1 - IoU, over the whole batch, averaged over the classes
-    present.
+    """Lovász-softmax: the convex extension of 1 - IoU, over the whole batch, mean over present classes.
 
     Source: Berman et al., "The Lovász-softmax loss", 2018, algorithm 1.
     """
@@ -158,9 +157,7 @@ def labelled_probabilities(logits: Tensor, labels: Tensor, ignore_index: int) ->
 
 
 def _jaccard_gradient(truth: Tensor) -> Tensor:
-    """The discrete gradient of the Jaccard loss when pixels, hardest first, turn wrong.  truth: float (P,), 0
-    or 1.
-    """
+    """How the Jaccard loss grows as pixels turn wrong, hardest first.  truth: float (P,), 0 or 1."""
     total = truth.sum()
     intersection = total - truth.cumsum(0)
     union = total + (1 - truth).cumsum(0)

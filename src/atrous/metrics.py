@@ -34,9 +34,7 @@ class Scores(NamedTuple):
 
 
 def scores(confusion: Tensor) -> Scores:
-    """The scores of a confusion matrix.  confusion: int64 (C, C), rows = truth, ignored pixels not
-    counted.
-    """
+    """The scores of a confusion matrix.  confusion: int64 (C, C), rows = truth, without ignored pixels."""
     counts = confusion.double()
     correct, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
     union = truth + predicted - correct

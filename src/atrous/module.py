@@ -88,9 +88,7 @@ class SegmentationModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_fit_start(self) -> None:
-        """Ranks may see unequal numbers of validation batches, so no forward may wait for the other ranks'
-        buffers.
-        """
+        """Ranks may see unequal numbers of validation batches: no forward may wait for buffers."""
         if isinstance(self.trainer.model, DistributedDataParallel):
             self.trainer.model.broadcast_buffers = False
 
@@ -121,9 +119,7 @@ class SegmentationModule(L.LightningModule):
         return logits
 
     def on_validation_start(self) -> None:
-        """Evaluate, and save, the running statistics of rank 0, which DDP would else broadcast before each
-        forward.
-        """
+        """Evaluate and save rank 0's running statistics, which DDP else broadcasts in each forward."""
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             for buffer in self.net.buffers():
                 torch.distributed.broadcast(buffer, src=0)

@@ -18,16 +18,12 @@ def poly(progress: float, power: float = 0.9) -> float:
 
 
 def cosine(progress: float, final: float = 0.0) -> float:
-    """Falls from 1 to ``final`` along half a cosine.  Source: Loshchilov and Hutter, "SGDR", 2017, without
-    restarts.
-    """
+    """Falls from 1 to ``final`` along half a cosine.  Source: Loshchilov and Hutter, "SGDR", 2017."""
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def exponential(progress: float, final: float = 0.01) -> float:
-    """Falls from 1 to ``final`` by the same factor each step (0.99 an epoch for 20 epochs: final = 0.99**20 =
-    0.818).
-    """
+    """Falls from 1 to ``final`` by the same factor each step (0.99 an epoch, 20 epochs: final = 0.818)."""
     return float(final**progress)
 
 

@@ -45,9 +45,8 @@ def require_trusted(config: Mapping[str, Any], also: Sequence[str] = (), trainin
         own_function = inspect.isfunction(found) and _inside(home, (*OWN, "atrous.callbacks", *also))
         if not _inside(home, allowed) or not (inspect.isclass(found) or own_function):
             raise ValueError(
-                f"the checkpoint's config names '{target}', which is none of the parts that a checkpoint may "
-                "build; "
-                f"if it is your own, allow its package: allow=[{target.split('.')[0]}]"
+                f"the checkpoint's config names '{target}', which is none of the parts that a checkpoint "
+                f"may build; if it is your own, allow its package: allow=[{target.split('.')[0]}]"
             )
 
 

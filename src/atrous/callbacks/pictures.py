@@ -16,8 +16,7 @@ from atrous.report.pictures import panel
 
 
 class Pictures(L.Callback):
-    """Panels of the first samples of every evaluation, in ``folder`` as <split>-<name>.png; the newest
-    replaces the last.
+    """Panels of the same samples at every evaluation, in ``folder`` as <split>-<name>.png.
 
     num_pictures: how many of them; they are taken evenly from what the first device evaluates.
     """

@@ -148,8 +148,7 @@ class StepProgress(ProgressBar):
 
 
 class Throughput(L.Callback):
-    """Pictures a second over all devices, as train/pictures_per_second: a mean since the last time it was
-    logged.
+    """Pictures a second over all devices, as train/pictures_per_second: a mean since it was last logged.
 
     Waiting for data counts; validation does not.
     """

@@ -123,9 +123,7 @@ def draw_window(
 
 
 def largest_class_share(labels: Labels, ignore_index: int) -> float:
-    """The share of the labelled pixels that the most frequent class holds, in [0, 1]; 0 where nothing is
-    labelled.
-    """
+    """The most frequent class's share of the labelled pixels, in [0, 1]; 0 where nothing is labelled."""
     counts = np.bincount(labels.ravel(), minlength=256)
     counts[ignore_index] = 0
     total = int(counts.sum())

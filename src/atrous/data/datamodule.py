@@ -50,8 +50,8 @@ class SegmentationData(L.LightningDataModule):
         sampler = ShuffledSampler(len(dataset), self.seed, rank, world_size)
         if len(sampler) < self.batch_size:
             raise ValueError(
-                f"the train split has {len(dataset)} pictures, too few for one batch of data.batch_size="
-                f"{self.batch_size} on each of {world_size} devices; lower data.batch_size"
+                f"the train split has {len(dataset)} pictures, too few for one batch of "
+                f"data.batch_size={self.batch_size} on each of {world_size} devices; lower data.batch_size"
             )
         return self._loader(dataset, sampler, self.batch_size, drop_last=True)
 
@@ -112,8 +112,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     if len(sizes) > 1:
         raise ValueError(
             f"pictures of sizes {sorted(sizes)} (height, width) do not fit one batch; set "
-            "data.eval_batch_size=1, "
-            "and for training an augment that crops"
+            "data.eval_batch_size=1, and for training an augment that crops"
         )
     return {
         "images": torch.stack([sample.image for sample in samples]),

@@ -61,8 +61,8 @@ class SegmentationDataset(Dataset[Sample]):
         if image.shape[:2] != labels.shape:
             raise ValueError(
                 f"{pair.label}: labels of {_size(labels)} pixels for a picture of {_size(image)} "
-                f"({pair.image}); "
-                "both must have the same size: the labels belong to another picture, or were resized"
+                f"({pair.image}); both must have the same size: the labels belong to another picture, or "
+                "were resized"
             )
         if self.augment is not None:
             rng = np.random.default_rng([self.seed, key.epoch, key.index])
@@ -130,7 +130,8 @@ def _open(path: Path) -> Image.Image:
 def _outside(path: Path, value: int, labels: LabelSet) -> ValueError:
     return ValueError(
         f"{path}: label value {value} is not in label set '{labels.name}'; known raw ids are "
-        f"{_ranges(sorted(labels.raw_ids))}: correct the file, or list the value under the label set's ignore"
+        f"{_ranges(sorted(labels.raw_ids))}: correct the file, or list the value under the label set's "
+        "ignore"
     )
 
 

@@ -58,8 +58,7 @@ def smp_net(
 
 
 def freeze_unused(net: nn.Module) -> None:
-    """Freeze the parameters that no gradient reaches: DDP waits for those that train, and weight decay
-    shrinks them.
+    """Freeze the parameters that no gradient reaches: DDP would wait for them, weight decay shrink them.
 
     PSPNet, for one, leaves the deeper half of its encoder unused.
     """
@@ -98,8 +97,8 @@ def check_encoder(encoder: str) -> None:
     if encoder not in known:
         close = difflib.get_close_matches(encoder, known, n=5) or known[:5]
         raise ValueError(
-            f"model.encoder={encoder}: no such encoder; did you mean {', '.join(close)}? "
-            "(smp's names, or tu-NAME for any of timm's)"
+            f"model.encoder={encoder}: no such encoder; did you mean {', '.join(close)}? (smp's names, or "
+            "tu-NAME for any of timm's)"
         )
 
 
@@ -114,8 +113,8 @@ def load_encoder(encoder: nn.Module, file: Path, name: str) -> None:
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"model.encoder_weights={file}: not a state dict of encoder '{name}' ({reason}); "
-            "give the weights of this encoder, or set model.encoder to the one they are of"
+            f"model.encoder_weights={file}: not a state dict of encoder '{name}' ({reason}); give the "
+            "weights of this encoder, or set model.encoder to the one they are of"
         ) from error
 
 
@@ -125,8 +124,6 @@ def _explain(encoder: str, hub_name: str | None, error: Exception) -> str:
         return f"model.encoder={encoder} does not fit this architecture ({reason}); choose another encoder"
     return (
         f"model.encoder_weights={hub_name}: no such weights for encoder '{encoder}', or they could not be "
-        "downloaded "
-        f"({reason}); to go on without a network set model.encoder_weights=FILE (a state dict of this "
-        "encoder), "
-        "or null for random weights"
+        f"downloaded ({reason}); to go on without a network set model.encoder_weights=FILE (a state dict of "
+        "this encoder), or null for random weights"
     )

@@ -18,7 +18,6 @@ def weights_file(encoder_weights: str | None) -> Path | None:
     if len(path.parts) > 1 or path.suffix in (".pth", ".pt", ".safetensors"):
         raise ValueError(
             f"model.encoder_weights={encoder_weights}: no such file; give a state-dict file, a name of the "
-            "hub "
-            "(imagenet), or null for random weights"
+            "hub (imagenet), or null for random weights"
         )
     return None

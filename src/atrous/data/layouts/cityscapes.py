@@ -111,9 +111,7 @@ class Cityscapes:
         require_root(self.root, "Cityscapes", __doc__)
 
     def pairs(self, split: str) -> list[Pair]:
-        """The pairs of ``train``, ``val``, ``trainval``, or ``test`` (whose labels are not public: pictures
-        only).
-        """
+        """The pairs of ``train``, ``val``, ``trainval``, or ``test`` (pictures without labels)."""
         require_split(split, ("train", "val", "trainval", "test"), "Cityscapes")
         if split == "trainval":
             return self.pairs("train") + self.pairs("val")
@@ -125,6 +123,6 @@ class Cityscapes:
     def _by_city(self, kind: str, split: str, suffixes: frozenset[str], ending: str) -> dict[str, Path]:
         folder = self.root / kind / split
         if not folder.is_dir():
-            raise ValueError(f"{folder}: no such folder.\n\n{__doc__}")
+            raise ValueError(f"{folder}: no such folder; the tree must look like this:\n\n{__doc__}")
         cities = sorted(city for city in folder.iterdir() if city.is_dir())
         return {name: path for city in cities for name, path in list_files(city, suffixes, ending).items()}
