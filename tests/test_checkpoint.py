@@ -12,7 +12,7 @@ LABELS = label_set("mine", ["ground", "left", "right"])
 
 def contents(**changes):
     own = {"version": 1, "config": {"seed": 1}, "labels": LABELS.to_dict(), **changes}
-    return {"atrous": own, "state_dict": {"weight": torch.zeros(3)}}
+    return {"atrous": own, "state_dict": {"weight": torch.zeros(3)}, "global_step": 7}
 
 
 def test_round_trip(tmp_path):
@@ -71,7 +71,7 @@ def test_the_old_file_survives_a_save_that_fails(tmp_path):
 
 
 def test_weights_of_more_classes_than_the_label_set_are_refused(tmp_path):
-    stored = Checkpoint(tmp_path / "a.ckpt", {}, LABELS, nn.Conv2d(3, 4, 1).state_dict())
+    stored = Checkpoint(tmp_path / "a.ckpt", {}, LABELS, nn.Conv2d(3, 4, 1).state_dict(), 7)
     with pytest.raises(ValueError, match=r"a\.ckpt: its weights do not fit .* label set 'mine' of 3 classes"):
         load_weights(nn.Conv2d(3, 3, 1), stored)
     other = label_set("fewer", ["ground", "left"])

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from atrous.module import SegmentationModule
 
 
+# The data options that cannot change what a score means.
+EVALUATION_DATA = ("root", "eval_batch_size", "num_workers")
+
+
 def layout(cfg: DictConfig) -> Layout:
     """The data set's layout and label set.  Raises ValueError: its root is missing."""
     made: Layout = _make(cfg.data.layout)
@@ -56,7 +60,7 @@ def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], labels: LabelSet)
     if cfg.augment is not None:
         augment = _make(
             cfg.augment,
-            crop_size=list(cfg.data.crop_size),
+            crop_size=cfg.data.crop_size,
             mirror_table=labels.mirror_table,
             ignore_index=labels.ignore_index,
             mean=list(cfg.model.mean),
@@ -180,7 +184,8 @@ def resumed(cfg: DictConfig) -> DictConfig:
     """
     from atrous.checkpoint import read
 
-    stored = _opened(read(cfg.resume).config)
+    checkpoint = read(cfg.resume)
+    stored = _opened(checkpoint.config)
     hydra_cfg = HydraConfig.get()
     for override in OverridesParser.create().parse_overrides(list(hydra_cfg.overrides.task)):
         key = override.key_or_group
@@ -191,6 +196,11 @@ def resumed(cfg: DictConfig) -> DictConfig:
                 "start a new run"
             )
         OmegaConf.update(stored, key, override.value(), force_add=override.is_add())
+    if 0 < int(stored.trainer.max_steps) <= checkpoint.step:
+        raise ValueError(
+            f"resume={cfg.resume}: its training is finished after {checkpoint.step} steps; to go on raise "
+            "trainer.max_steps"
+        )
     _without_encoder_weights(stored)
     require_trusted(plain(stored, resolve=True), cfg.allow, training=True)
     return stored
@@ -202,6 +212,12 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
     Raises ValueError: the checkpoint's config names what it may not build.
     """
     run = _opened({key: config[key] for key in ("seed", "paths", "data", "model", "augment", "inference")})
+    unknown = sorted(str(key) for key in cfg.data if key not in EVALUATION_DATA)
+    if unknown:
+        raise ValueError(
+            f"data.{unknown[0]}: an evaluation does not change this; it scores the whole split, and takes "
+            f"data.{', data.'.join(EVALUATION_DATA)}"
+        )
     given = {f"data.{key}": value for key, value in cfg.data.items()} | {
         "paths.data": cfg.paths.data,
         "inference": cfg.get("inference"),

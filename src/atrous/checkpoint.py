@@ -23,12 +23,14 @@ class Checkpoint:
 
     config: the composed config of the run, plain data with its interpolations.
     state_dict: of the SegmentationModule.
+    step: optimizer steps it was trained for.
     """
 
     path: Path
     config: dict[str, Any]
     labels: LabelSet
     state_dict: Mapping[str, Tensor]
+    step: int
 
 
 class CheckpointContents(L.Callback):
@@ -84,8 +86,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what torch raises for a file of another kind depends on its first bytes
-        reason = str(error).split("\n")[0]
-        raise ValueError(f"checkpoint {path}: damaged, or not a checkpoint of Atrous ({reason})") from error
+        raise ValueError(f"checkpoint {path}: damaged, or not a checkpoint of Atrous") from error
     if not isinstance(data, dict) or KEY not in data:
         raise ValueError(f"checkpoint {path}: not a checkpoint of Atrous (it has no entry '{KEY}')")
     if data[KEY]["version"] != VERSION:
@@ -100,7 +101,11 @@ def read(path: str | Path) -> Checkpoint:
     data = load(Path(path))
     contents = data[KEY]
     return Checkpoint(
-        Path(path), contents["config"], LabelSet.from_dict(contents["labels"]), data["state_dict"]
+        Path(path),
+        contents["config"],
+        LabelSet.from_dict(contents["labels"]),
+        data["state_dict"],
+        int(data["global_step"]),
     )
 
 

@@ -6,8 +6,11 @@ Nothing heavy is imported here, so that help, --cfg and a misspelt option answer
 
 import difflib
 import importlib
+import logging
+import math
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,23 +62,35 @@ def _answering() -> Iterator[None]:
         told = told or type(error).__name__ == "MisconfigurationException"
         if not told or os.environ.get(TRACEBACK) == "1":
             raise
+        if logging.getLogger().hasHandlers():  # the run folder's log file, once there is one
+            logging.getLogger(__name__).error(sentence(error))
         _stop(f"{sentence(error)}\n({TRACEBACK}=1 shows where this was raised)")
 
 
 def run(command: str, argv: list[str]) -> None:
     """Compose the config of ``command`` with the overrides in ``argv`` and run it, once or as a sweep."""
     original = sys.argv
+    failed: list[str] = []
 
     def task(cfg: DictConfig) -> Any:
         function = getattr(importlib.import_module(f"atrous.commands.{command}"), command)
         sys.argv = original  # Lightning starts the other devices' processes with it
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            return function(cfg)  # an error is the job's: Hydra notes it and runs the others
-        with _answering():
+        if HydraConfig.get().mode == RunMode.RUN:
+            with _answering():
+                return function(cfg)
+        try:
             return function(cfg)
+        except Exception as error:  # it is this run's alone: told now, and the others go on
+            print(f"atrous: run {HydraConfig.get().job.num}: {sentence(error)}", file=sys.stderr)
+            if os.environ.get(TRACEBACK) == "1":
+                traceback.print_exc()
+            failed.append(str(HydraConfig.get().job.num))
+            return math.nan
 
     sys.argv = [original[0], *argv]
     hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
+    if failed:
+        _stop(f"{len(failed)} of the sweep's runs failed: {', '.join(failed)}")
 
 
 def config_folder() -> Path:
@@ -96,15 +111,18 @@ def _train_folder(resume: str | None, new: str) -> str:
     return new if resume is None else str(_existing(resume, "resume").parent)
 
 
-def _evaluate_folder(checkpoint: str | None, split: str, output: str | None) -> str:
+def _evaluate_folder(checkpoint: str | None, split: str, output: str | None, inference: str | None) -> str:
     """Beside the checkpoint, unless another folder is given."""
     if checkpoint is None:
         raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
     path = _existing(checkpoint, "checkpoint")
-    return output or str(path.parent / f"evaluate-{split}-{path.stem}")
+    mode = f"-{inference}" if inference else ""
+    return output or str(path.parent / f"evaluate-{split}-{path.stem}{mode}")
 
 
 def _existing(path: str, key: str) -> Path:
+    if Path(path).is_dir():
+        raise ValueError(f"{key}={path}: a folder; give a checkpoint in it, such as {path}/last.ckpt")
     if not Path(path).is_file():
         raise ValueError(f"{key}={path}: no such file; expected a checkpoint such as runs/.../best.ckpt")
     return Path(path)
@@ -113,9 +131,10 @@ def _existing(path: str, key: str) -> Path:
 def sentence(error: BaseException) -> str:
     """What is wrong, for the person at the command line: the cause, without the layers it came through."""
     cause = error.__cause__
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, choice = error.missing_cfg_file.rpartition("/")
-        known = [option for option in error.options if not option.startswith("_")]
+    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        options = error.options or sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+        known = [option for option in options if not option.startswith("_")]
         return f"{group}={choice}: no such choice{_propose(choice, known)}: choose one of {', '.join(known)}"
     if isinstance(error, ConfigCompositionException) and isinstance(
         cause, (ConfigAttributeError, ConfigKeyError)

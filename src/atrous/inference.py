@@ -24,6 +24,10 @@ def slide(net: nn.Module, images: Tensor, window: Sequence[int], stride: Sequenc
     window, stride: (height, width) in pixels.  A picture smaller than the window is one window.
     Raises ValueError: a stride larger than the window, which would leave pixels out.
     """
+    if isinstance(window, int) or isinstance(stride, int):
+        raise ValueError(
+            f"inference.window={window}, inference.stride={stride}: expected [height, width] each"
+        )
     if not all(0 < step <= side for step, side in zip(stride, window, strict=True)):
         raise ValueError(
             f"inference.stride={list(stride)} with inference.window={list(window)}: expected 0 < stride <= "

@@ -45,10 +45,12 @@ class Leaderboard(Callback):
         from rich.table import Table
 
         title = f"{config.objective}, largest first: {_path(config)}"
-        table = Table(*self._columns(), title=title, title_justify="left")
+        varied = [column for column in self._columns() if len({run.get(column) for run in self.runs}) > 1]
+        columns = list(dict.fromkeys(["objective", *varied, "run"]))
+        table = Table(*columns, title=title, title_justify="left")
         for run in self.runs:
             cells = {**run, "objective": f"{run['objective']:.4f}"}
-            table.add_row(*(str(cells.get(column, "")) for column in self._columns()))
+            table.add_row(*(str(cells.get(column, "")) for column in columns))
         Console().print(table)
 
     def _columns(self) -> list[str]:

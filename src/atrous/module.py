@@ -25,6 +25,10 @@ class LossTerm:
     loss: nn.Module
     weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.weight, int | float):
+            raise ValueError(f"loss weight {self.weight!r}: expected a number")
+
 
 class SegmentationModule(L.LightningModule):
     """A network with its losses, optimizer and scores.

@@ -35,6 +35,9 @@ def test_evaluation_equals_the_validation_in_training_to_the_last_count(command)
     scores = json.loads((scored / "scores.json").read_text())
     assert scores["split"] == "val"
     assert scores["num_pictures"] == 5
+    assert json.loads((run / "validation" / "scores.json").read_text())["num_pictures"] == 5
+    assert "val/miou" in (run / "train.log").read_text()
+    assert scores["inference"]["_target_"] == "atrous.inference.whole"
     assert scores["num_pixels"] == confusion(scored).sum()
     assert set(scores["iou"]) == {"ground", "disk", "square", "triangle", "ring"}
     assert f"{100 * scores['miou']:.2f}" in printed
@@ -100,7 +103,7 @@ def test_resume_goes_on_in_the_folder_and_with_the_config_of_the_run(command):
         "train.py", f"resume={run}/last.ckpt", "optimizer.lr=1"
     )
     finished = command.fail("train.py", f"resume={run}/last.ckpt", "trainer.max_steps=5")
-    assert "its training is finished; to go on raise trainer.max_steps" in finished
+    assert "its training is finished after 5 steps; to go on raise trainer.max_steps" in finished
 
 
 def test_a_checkpoint_stands_alone_and_is_plain_data(command):
@@ -160,8 +163,11 @@ def test_a_sweep_ends_with_a_table_ordered_by_the_objective(command):
 
 def test_a_job_that_fails_does_not_lose_the_sweep(command):
     sweep = ("train.py", "-m", *TINY, "model=unet", "data.splits.val=nowhere,val", "hydra.sweep.dir=sweep")
-    said = command.fail(*sweep)
-    assert "atrous: split 'nowhere': the synthetic data set has no such split" in said
+    done = command(*sweep)
+    assert done.returncode == 1
+    assert "atrous: run 0: split 'nowhere': the synthetic data set has no such split" in done.stderr
+    assert "1 of the sweep's runs failed: 0" in done.stderr
+    assert "largest first" in done.stdout
     done, failed = leaderboard(command)
     assert (done["data.splits.val"], failed["data.splits.val"]) == ("val", "nowhere")
     assert float(done["objective"]) >= 0
@@ -242,6 +248,13 @@ def test_help_shows_choices_and_values(command):
         (["evaluate.py", "checkpoint=nowhere.ckpt"], "checkpoint=nowhere.ckpt: no such file"),
         (["evaluate.py", f"checkpoint={CHECKOUT}/README.md", "output=here"], "not a checkpoint of Atrous"),
         (["train.py", "loss=[]"], "no loss is chosen"),
+        (
+            ["train.py", "loss=[crossentropy]"],
+            "loss=crossentropy: no such choice, did you mean cross_entropy: choose one of",
+        ),
+        (["train.py", "data.crop_size=33"], "data.crop_size=33: expected [height, width]"),
+        (["train.py", "data.batch_size=0"], "data.batch_size=0, data.eval_batch_size=1: expected 1 or more"),
+        (["evaluate.py", "checkpoint=."], "checkpoint=.: a folder; give a checkpoint in it"),
         (["train.py", "model.encoder=resnet17"], "model.encoder=resnet17: no such encoder"),
         (["train.py", "--config-dir=nowhere"], "nowhere' not found"),
     ],

@@ -110,7 +110,7 @@ def test_a_sample_is_a_function_of_its_random_numbers():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"scale": (2, 1)}, "augment.scale"), ({"crop": (0, 5)}, "crop size")]
+    ("options", "message"), [({"scale": (2, 1)}, "augment.scale"), ({"crop": (0, 5)}, "data.crop_size")]
 )
 def test_wrong_numbers_are_refused(options, message):
     with pytest.raises(ValueError, match=message):

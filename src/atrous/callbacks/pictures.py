@@ -18,12 +18,14 @@ from atrous.report.pictures import panel
 class Pictures(L.Callback):
     """Panels of the same samples at every evaluation, in ``folder`` as <split>-<name>.png.
 
+    test_name: the split behind Lightning's test stage.
     num_pictures: how many of them; they are taken evenly from what the first device evaluates.
     """
 
-    def __init__(self, folder: str | Path, num_pictures: int) -> None:
+    def __init__(self, folder: str | Path, num_pictures: int, test_name: str = "test") -> None:
         self.folder = Path(folder)
         self.num_pictures = num_pictures
+        self.test_name = test_name
         self._panels: dict[str, NDArray[np.uint8]] = {}
         self._seen = 0
 
@@ -57,7 +59,7 @@ class Pictures(L.Callback):
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save and log."""
-        self._save(trainer, "test")
+        self._save(trainer, self.test_name)
 
     def _collect(
         self,

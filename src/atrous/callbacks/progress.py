@@ -1,5 +1,6 @@
 """What a training or an evaluation tells while it runs."""
 
+import logging
 import time
 from typing import Any
 
@@ -83,7 +84,9 @@ class StepProgress(ProgressBar):
         assert self._evaluation is not None
         self._bars().remove_task(self._evaluation)
         self._evaluation = None
-        self._bars().console.print(f"step {trainer.global_step}  {self._values(trainer, pl_module)}")
+        line = f"step {trainer.global_step}  {self._values(trainer, pl_module)}"
+        self._bars().console.print(line)
+        logging.getLogger(__name__).info(line)  # the run folder's log file
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show the bar of the evaluation."""

@@ -23,6 +23,22 @@ class ValidateLastStep(L.Callback):
             trainer.should_stop = True
 
 
+class PictureCount:
+    """The pictures of an evaluation, over all devices."""
+
+    def __init__(self) -> None:
+        self._own = 0
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch of this device."""
+        self._own += len(batch["names"])
+
+    def take(self, trainer: L.Trainer, module: L.LightningModule) -> int:
+        """The sum over the devices, each of which must ask; counting starts anew."""
+        own, self._own = torch.tensor(self._own, device=module.device), 0
+        return int(trainer.strategy.reduce(own, reduce_op="sum"))
+
+
 class Summary(L.Callback):
     """scores.json and confusion.csv of the last validation in ``folder``; its table when the training
     ends.
@@ -30,12 +46,26 @@ class Summary(L.Callback):
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._count = PictureCount()
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Count the pictures of this device."""
+        self._count.add(batch)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the scores: what was computed is kept, whatever happens to the training."""
         assert isinstance(pl_module, SegmentationModule)
+        about = {"step": trainer.global_step, "num_pictures": self._count.take(trainer, pl_module)}
         if trainer.is_global_zero and pl_module.evaluated is not None:
-            write_scores(self.folder, pl_module.evaluated, pl_module.labels, {"step": trainer.global_step})
+            write_scores(self.folder, pl_module.evaluated, pl_module.labels, about)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print the table."""
@@ -54,7 +84,7 @@ class EvaluationSummary(L.Callback):
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
         self.folder = folder
         self.about = about
-        self._num_pictures = 0
+        self._count = PictureCount()
 
     def on_test_batch_end(
         self,
@@ -66,16 +96,18 @@ class EvaluationSummary(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Count the pictures of this device."""
-        self._num_pictures += len(batch["names"])
+        self._count.add(batch)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write and print, once."""
         assert isinstance(pl_module, SegmentationModule)
         assert pl_module.evaluated is not None
-        own = torch.tensor(self._num_pictures, device=pl_module.device)
-        about = {**self.about, "num_pictures": int(trainer.strategy.reduce(own, reduce_op="sum"))}
+        num_pictures = self._count.take(trainer, pl_module)
+        about = {**self.about, "num_pictures": num_pictures}
         if trainer.is_global_zero:
             write_scores(self.folder, pl_module.evaluated, pl_module.labels, about)
-            title = f"{self.about['checkpoint']} on {self.about['split']}, in percent"
+            title = (
+                f"{self.about['checkpoint']} on {self.about['split']}, {num_pictures} pictures, in percent"
+            )
             print_scores(pl_module.evaluated, pl_module.labels, title)
             print(f"written to {self.folder}")

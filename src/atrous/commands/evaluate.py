@@ -21,7 +21,8 @@ def evaluate(cfg: DictConfig) -> float:
     pairs = build.pairs(run, layout, ("test",))
     module = build.evaluation_module(run, stored)
     output = Path(cfg.paths.output)
-    summary = EvaluationSummary(output, {"split": cfg.split, "checkpoint": str(cfg.checkpoint)})
-    trainer = build.trainer(cfg, [StepProgress(), Pictures(output / "pictures", cfg.num_pictures), summary])
+    about = {"split": cfg.split, "checkpoint": str(cfg.checkpoint), "inference": build.plain(run.inference)}
+    pictures = Pictures(output / "pictures", cfg.pictures, test_name=cfg.split)
+    trainer = build.trainer(cfg, [StepProgress(), pictures, EvaluationSummary(output, about)])
     trainer.test(module, datamodule=build.data(run, pairs, layout.labels), verbose=False)
     return float(trainer.callback_metrics["test/miou"])

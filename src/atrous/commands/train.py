@@ -35,10 +35,6 @@ def train(cfg: DictConfig) -> float:
     if trainer.is_global_zero:
         print(f"checkpoints, scores and pictures in {cfg.paths.output}")
     if cfg.objective not in trainer.callback_metrics:
-        if cfg.resume:
-            raise ValueError(
-                f"resume={cfg.resume}: its training is finished; to go on raise trainer.max_steps"
-            )
         raise ValueError(
             f"objective={cfg.objective} was not logged; logged were "
             f"{', '.join(sorted(trainer.callback_metrics))}"

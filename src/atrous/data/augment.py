@@ -68,8 +68,8 @@ class CropAugment:
     def __post_init__(self) -> None:
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"augment.scale={list(self.scale)}: expected 0 < smallest <= largest")
-        if min(self.crop_size) < 1 or len(self.crop_size) != 2:
-            raise ValueError(f"crop size {list(self.crop_size)}: expected [height, width] in pixels")
+        if not isinstance(self.crop_size, Sequence) or len(self.crop_size) != 2 or min(self.crop_size) < 1:
+            raise ValueError(f"data.crop_size={self.crop_size}: expected [height, width] in pixels")
 
     def __call__(self, image: Image, labels: Labels, rng: np.random.Generator) -> tuple[Image, Labels]:
         """A crop.  image: uint8 (H, W, 3).  labels: uint8 (H, W).  Both come back at ``crop_size``."""

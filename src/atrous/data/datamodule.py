@@ -34,6 +34,10 @@ class SegmentationData(L.LightningDataModule):
         pin_memory: bool = True,
     ) -> None:
         super().__init__()
+        if batch_size < 1 or eval_batch_size < 1:
+            raise ValueError(
+                f"data.batch_size={batch_size}, data.eval_batch_size={eval_batch_size}: expected 1 or more"
+            )
         self.pairs = pairs
         self.labels = labels
         self.augment = augment

@@ -68,7 +68,8 @@ def print_scores(confusion: Tensor, labels: LabelSet, title: str) -> None:
     console.print(
         f"mIoU {_percent(values.miou)} %   pixel accuracy {_percent(values.pixel_accuracy)} %   "
         f"mean accuracy {_percent(values.mean_accuracy)} %   "
-        f"frequency-weighted IoU {_percent(values.frequency_weighted_iou)} %"
+        f"frequency-weighted IoU {_percent(values.frequency_weighted_iou)} %",
+        soft_wrap=True,
     )
 
 
