@@ -9,6 +9,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hypothesis import settings
 from omegaconf import DictConfig, open_dict
 
 from atrous.cli import config_folder, register_resolvers
@@ -18,6 +19,8 @@ REAL_DATA = os.environ.pop(
     "ATROUS_DATA", None
 )  # popped: a test writes no synthetic scenes into the real data
 
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+settings.load_profile("unhurried")
 torch.set_num_threads(1)  # small tensors: threads cost more than they give
 
 # A network, scenes and a length that train in a second.

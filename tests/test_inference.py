@@ -19,7 +19,7 @@ def test_windows_cover_everything_and_stay_inside(length, window, data):
     assert all(0 < b - a <= stride for a, b in itertools.pairwise(begins))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(5, 20), st.integers(5, 20), st.integers(1, 5), st.integers(1, 5))
 def test_sliding_equals_whole_for_a_network_without_context(height, width, row_step, column_step):
     torch.manual_seed(0)

@@ -20,7 +20,7 @@ def example(seed: int, ignored: float = 0.2, scale: float = 3.0):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), ignored=st.floats(0, 1))
 def test_ignored_pixels_are_out_of_the_sum_and_the_denominator(loss, seed, ignored):
     logits, labels = example(seed, ignored)
@@ -63,7 +63,7 @@ def test_half_precision_logits_are_computed_in_float32(loss):
     assert torch.allclose(value, loss(C, IGNORE)(logits.bfloat16().float(), labels))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000))
 def test_against_other_implementations(seed):
     logits, labels = example(seed)

@@ -30,7 +30,7 @@ def accumulate(truth: np.ndarray, predicted: np.ndarray) -> torch.Tensor:
     return metric.compute()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(truths, predictions)
 def test_against_scikit_learn(truth, predicted):
     valid = truth != IGNORE
@@ -58,7 +58,6 @@ def test_against_scikit_learn(truth, predicted):
     )
 
 
-@settings(deadline=None)
 @given(truths, predictions)
 def test_against_torchmetrics_jaccard_index(truth, predicted):
     jaccard = MulticlassJaccardIndex(C, average="none", ignore_index=IGNORE, zero_division=float("nan"))

@@ -33,7 +33,7 @@ def test_windows_lie_inside_and_keep_the_scale(height, width, crop_height, crop_
         assert abs(out - length * factor) <= max(1, factor)  # a pixel, of the source or of the crop
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sides, sides, st.integers(0, 2**32))
 def test_crops_have_the_size_and_only_labels_that_were_there(height, width, seed):
     image, labels = example(height, width, seed)
