@@ -5,7 +5,7 @@ is resized.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -63,7 +63,7 @@ class CropAugment:
     scale: Sequence[float] = (0.5, 2.0)
     max_class_share: float = 0.75
     flip_probability: float = 0.5
-    photometric: Photometric | None = field(default=None)
+    photometric: Photometric | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.scale[0] <= self.scale[1]:
