@@ -15,7 +15,9 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from atrous.data.batch import Batch
 from atrous.inference import Inference, most_likely, whole
 from atrous.labels import LabelSet
+from atrous.mask_loss import MaskClassification
 from atrous.metrics import Scores, scores
+from atrous.outputs import Masks, Supervised
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class LossTerm:
 class SegmentationModule(L.LightningModule):
     """A network with its losses, optimizer and scores.
 
-    net: float images (N, 3, H, W), normalised -> logits (N, C, H, W).
+    net: float images (N, 3, H, W), normalised -> logits (N, C, H, W); in training it may return ``Supervised``
+        instead: several outputs with weights, each of which every loss term is applied to.
     terms: the loss, as named terms that are summed with their weights.
     make_optimizer: net -> optimizer.  make_scheduler: (optimizer, total_steps=...) -> scheduler, stepped per
         optimizer step.
@@ -98,9 +101,9 @@ class SegmentationModule(L.LightningModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         """The weighted sum of the loss terms."""
-        logits = self._train_logits(batch["images"])
+        outputs = self._train_outputs(batch["images"])
         labels = batch["labels"].long()
-        terms = {name: loss(logits, labels) for name, loss in self.losses.items()}
+        terms = {name: _supervise(name, loss, outputs, labels) for name, loss in self.losses.items()}
         total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         self.log("train/loss", total, prog_bar=True)
         if len(terms) > 1:
@@ -108,9 +111,9 @@ class SegmentationModule(L.LightningModule):
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], prog_bar=True)
         return total
 
-    def _train_logits(self, images: Tensor) -> Tensor:
+    def _train_outputs(self, images: Tensor) -> Supervised:
         try:
-            logits: Tensor = self(images)
+            outputs: Tensor | Supervised = self.net(self.normalize(images))
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
@@ -120,7 +123,7 @@ class SegmentationModule(L.LightningModule):
                 "set data.batch_size=2 or more (with trainer.accumulate_grad_batches, it need not cost "
                 "memory elsewhere)"
             ) from error
-        return logits
+        return outputs if isinstance(outputs, Supervised) else Supervised((outputs,), (1.0,))
 
     def on_validation_start(self) -> None:
         """Evaluate and save rank 0's running statistics, which DDP else broadcasts in each forward."""
@@ -168,6 +171,16 @@ class SegmentationModule(L.LightningModule):
         main = f"{split}/miou"
         self.log(main, named.pop(main), prog_bar=True, sync_dist=True)
         self.log_dict(named, sync_dist=True)
+
+
+def _supervise(name: str, loss: nn.Module, supervised: Supervised, labels: Tensor) -> Tensor:
+    """The weighted sum of ``loss`` over a network's outputs."""
+    total = labels.new_zeros((), dtype=torch.float32)
+    for output, weight in zip(supervised.outputs, supervised.weights, strict=True):
+        if isinstance(output, Masks) and not isinstance(loss, MaskClassification):
+            raise ValueError(f"loss={name} needs logits, but this model predicts masks; set loss=mask_classification")
+        total = total + weight * loss(output, labels)
+    return total
 
 
 def log_values(values: Scores, labels: LabelSet) -> dict[str, Tensor]:

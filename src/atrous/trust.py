@@ -13,6 +13,7 @@ OWN = (
     "atrous.inference",
     "atrous.labels",
     "atrous.losses",
+    "atrous.mask_loss",
     "atrous.models",
     "atrous.optim",
     "atrous.schedules",

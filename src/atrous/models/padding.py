@@ -5,10 +5,7 @@ from torch import Tensor, nn
 
 
 class AnySize(nn.Module):
-    """Pads below and right to a multiple, runs the network, cuts its logits back: logits at input size.
-
-    The padding is 0, which is the mean colour in normalised pictures.
-    """
+    """Pads below and right to a multiple, runs the network, cuts its logits back: logits at input size."""
 
     def __init__(self, net: nn.Module, multiple: int) -> None:
         super().__init__()
@@ -18,6 +15,11 @@ class AnySize(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """images: float (N, 3, H, W), normalised -> logits: float (N, C, H, W)."""
         height, width = images.shape[-2:]
-        below, right = -height % self.multiple, -width % self.multiple
-        logits: Tensor = self.net(F.pad(images, (0, right, 0, below)) if below or right else images)
+        logits: Tensor = self.net(pad_to_multiple(images, self.multiple))
         return logits[..., :height, :width]
+
+
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
+    """float (N, 3, H, W) -> the same with zeros below and right: the mean colour in normalised pictures."""
+    below, right = -images.shape[-2] % multiple, -images.shape[-1] % multiple
+    return F.pad(images, (0, right, 0, below)) if below or right else images

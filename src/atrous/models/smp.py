@@ -6,7 +6,6 @@ True and changed here; what smp fixes inside a function stays True: the pyramids
 
 import difflib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import nn
 
 from atrous.models.padding import AnySize
+from atrous.models.pretrained import load_encoder
 from atrous.models.weights import weights_file
 
 Architecture = Callable[..., SegmentationModel]
@@ -100,22 +100,6 @@ def check_encoder(encoder: str) -> None:
             f"model.encoder={encoder}: no such encoder; did you mean {', '.join(close)}? (smp's names, or "
             "tu-NAME for any of timm's)"
         )
-
-
-def load_encoder(encoder: nn.Module, file: Path, name: str) -> None:
-    """Load a state-dict file strictly into an encoder of smp.
-
-    Raises ValueError: no state dict, or one of another encoder.
-    """
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        encoder.load_state_dict(state)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(
-            f"model.encoder_weights={file}: not a state dict of encoder '{name}' ({reason}); give the "
-            "weights of this encoder, or set model.encoder to the one they are of"
-        ) from error
 
 
 def _explain(encoder: str, hub_name: str | None, error: Exception) -> str:

@@ -1,0 +1,164 @@
+"""Mask classification with a plain vision transformer, in the style of EoMT.
+
+Queries join the patch tokens for the last blocks of a ViT; each ends as a mask and a class, and together they
+make the logits.  Source: Kerssies et al., "Your ViT is secretly an image segmentation model", 2025.
+"""
+
+import math
+from typing import Any
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from atrous.models.padding import pad_to_multiple
+from atrous.models.pretrained import load_encoder
+from atrous.models.weights import weights_file
+from atrous.outputs import Masks, Supervised
+
+
+class EoMT(nn.Module):
+    """A ViT of timm with ``num_queries`` more tokens in its last ``num_query_blocks`` blocks.
+
+    mask_stride: pixels of the picture that a pixel of the masks stands for, at most: a power of two upscaling
+        of the patch grid.
+    masked_attention: the probability, in training, that a query sees only the patches of the mask it has
+        predicted so far; ``callbacks.annealing`` lowers it over the training, since evaluation never masks.
+    """
+
+    def __init__(
+        self,
+        encoder: VisionTransformer,
+        num_classes: int,
+        num_queries: int = 100,
+        num_query_blocks: int = 4,
+        mask_stride: int = 4,
+        masked_attention: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not 1 <= num_query_blocks <= len(encoder.blocks):
+            raise ValueError(
+                f"model.net.num_query_blocks={num_query_blocks}: the encoder has {len(encoder.blocks)} "
+                "blocks; expected 1 to that many"
+            )
+        dim = encoder.embed_dim
+        self.encoder = encoder
+        self.patch_size: int = encoder.patch_embed.patch_size[0]
+        self.num_query_blocks = num_query_blocks
+        self.masked_attention = masked_attention
+        self.queries = nn.Parameter(torch.randn(1, num_queries, dim))
+        self.class_head = nn.Linear(dim, num_classes + 1)
+        self.mask_head = nn.Sequential(
+            nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim)
+        )
+        num_doublings = max(0, round(math.log2(self.patch_size / mask_stride)))
+        self.upscale = nn.Sequential(*(Doubling(dim) for _ in range(num_doublings)))
+
+    def forward(self, images: Tensor) -> Tensor | Supervised:
+        """images: float (N, 3, H, W), normalised.
+
+        In evaluation logits (N, C, H, W); in training the proposals before each of the last blocks and after
+        them, each as important.
+        """
+        predictions = self.predictions(images)
+        if self.training:
+            return Supervised(tuple(predictions), (1.0,) * len(predictions))
+        return semantic_logits(predictions[-1])[..., : images.shape[-2], : images.shape[-1]]
+
+    def predictions(self, images: Tensor) -> list[Masks]:
+        """The proposals after the last block, in training preceded by those before each query block."""
+        images = pad_to_multiple(images, self.patch_size)
+        patches = self.encoder.patch_embed(images)
+        grid: tuple[int, int] = tuple(patches.shape[1:3])
+        tokens = self.encoder.norm_pre(self.encoder._pos_embed(patches))
+        alone = len(self.encoder.blocks) - self.num_query_blocks
+        for block in self.encoder.blocks[:alone]:
+            tokens = block(tokens)
+        tokens = torch.cat([self.queries.expand(len(images), -1, -1), tokens], dim=1)
+        found = []
+        for block in self.encoder.blocks[alone:]:
+            attention_mask = None
+            if self.training:
+                found.append(self._predict(tokens, grid))
+                attention_mask = self._attention_mask(found[-1].masks, tokens.shape[1], grid)
+            tokens = block(tokens, attn_mask=attention_mask)
+        return [*found, self._predict(tokens, grid)]
+
+    def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> Masks:
+        tokens = self.encoder.norm(tokens)
+        num_patches = grid[0] * grid[1]
+        queries, patches = tokens[:, : self.queries.shape[1]], tokens[:, -num_patches:]
+        pixels = self.upscale(patches.transpose(1, 2).unflatten(2, grid))
+        masks = torch.einsum("nqd,ndhw->nqhw", self.mask_head(queries), pixels)
+        size = (grid[0] * self.patch_size, grid[1] * self.patch_size)
+        return Masks(masks, self.class_head(queries), size)
+
+    def _attention_mask(self, masks: Tensor, num_tokens: int, grid: tuple[int, int]) -> Tensor | None:
+        """bool (N, 1, T, T), True where a token may look: queries only at the patches of their masks."""
+        if self.masked_attention == 0:
+            return None
+        inside = F.interpolate(masks.detach(), grid, mode="bilinear").flatten(2) > 0
+        free = torch.rand(inside.shape[:2], device=inside.device) >= self.masked_attention
+        inside = inside | free[..., None] | ~inside.any(2, keepdim=True)  # an empty mask hides nothing
+        allowed = torch.ones(len(masks), num_tokens, num_tokens, dtype=torch.bool, device=masks.device)
+        allowed[:, : inside.shape[1], -inside.shape[2] :] = inside
+        return allowed[:, None]
+
+
+class Doubling(nn.Module):
+    """Twice the resolution: float (N, D, h, w) -> (N, D, 2h, 2w)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(dim, dim, 2, stride=2)
+        self.mix = nn.Conv2d(dim, dim, 3, padding=1, groups=dim, bias=False)
+        self.norm = nn.GroupNorm(1, dim)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Upscale, smooth, normalise."""
+        features = self.mix(F.gelu(self.up(features)))
+        normalised: Tensor = self.norm(features)
+        return normalised
+
+
+def semantic_logits(prediction: Masks) -> Tensor:
+    """Proposals -> logits: float (N, C, H, W), the log of each class's sum of probability times mask.
+
+    Their softmax is the share of the sum that a class has, so that windows and flips average well.
+    """
+    masks = F.interpolate(prediction.masks.float(), prediction.size, mode="bilinear").sigmoid()
+    classes = prediction.classes.float().softmax(-1)[..., :-1]
+    scores = torch.einsum("nqc,nqhw->nchw", classes, masks)
+    return scores.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
+def eomt(
+    encoder: str,
+    encoder_weights: str | None,
+    num_classes: int,
+    encoder_options: dict[str, Any] | None = None,
+    **options: Any,
+) -> EoMT:
+    """An EoMT on a ViT of timm.
+
+    encoder: timm's name of a plain ViT.
+    encoder_weights: null for random weights, ``timm`` for those that timm has for this name, or a state-dict
+        file.
+    encoder_options: further arguments of timm's constructor (patch_size, depth, drop_path_rate).
+    options: further arguments of ``EoMT``.
+    Raises ValueError: no such encoder, none that is a plain ViT, or weights that cannot be had.
+    """
+    file = weights_file(encoder_weights)
+    if not timm.is_model(encoder):
+        raise ValueError(f"model.encoder={encoder}: timm has no such model; expected a ViT such as vit_small_patch16_224")
+    pretrained = encoder_weights is not None and file is None
+    vit = timm.create_model(
+        encoder, pretrained=pretrained, num_classes=0, dynamic_img_size=True, **(encoder_options or {})
+    )
+    if not isinstance(vit, VisionTransformer):
+        raise ValueError(f"model.encoder={encoder}: not a plain ViT; expected one such as vit_small_patch16_224")
+    if file:
+        load_encoder(vit, file, encoder)
+    return EoMT(vit, num_classes, **options)
