@@ -10,8 +10,8 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
 
 FLOORS = {
-    "labels": 0,
-    "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
+    "labels": 0, "outputs": 0,
+    "losses": 1, "mask_loss": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
     "data.augment": 1, "data.layouts": 1, "data.batch": 1,
     "data.dataset": 2, "data.sampler": 2, "data.datamodule": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "trust": 3,
@@ -19,8 +19,16 @@ FLOORS = {
     "commands": 5, "cli": 5, "leaderboard": 5,
 }  # fmt: skip
 LIBRARIES = {
-    0: {"numpy"},
-    1: {"torch", "segmentation_models_pytorch", "timm", "albumentations", "torchmetrics", "cv2"},
+    0: {"numpy", "torch"},
+    1: {
+        "torchvision",
+        "scipy",
+        "segmentation_models_pytorch",
+        "timm",
+        "albumentations",
+        "torchmetrics",
+        "cv2",
+    },
     2: {"lightning", "PIL", "rich", "matplotlib"},
     3: {"wandb"},
     4: {"hydra", "omegaconf"},

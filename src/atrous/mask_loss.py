@@ -69,7 +69,7 @@ class MaskClassification(nn.Module):
         return self.class_weight * entropy + torch.cat(mask_terms).mean()
 
     def _points(self, labels: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """float (P, 2): places (x, y) in -1..1 of what the masks cover; int64 (P,): their labels."""
+        """Float (P, 2): places (x, y) in -1..1 of what the masks cover; int64 (P,): their labels."""
         rows, columns = torch.nonzero(labels != self.ignore_index, as_tuple=True)
         if len(rows) > self.num_points:
             chosen = torch.randint(len(rows), (self.num_points,), device=labels.device)
@@ -92,14 +92,14 @@ class MaskClassification(nn.Module):
         return torch.from_numpy(rows).to(logits.device), torch.from_numpy(columns).to(logits.device)
 
     def _mask_terms(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """float (T,): what the mask of each target costs.  logits, targets: (T, P)."""
+        """Float (T,): what the mask of each target costs.  logits, targets: (T, P)."""
         entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(1)
         distance = dice_distance(logits.sigmoid(), targets).diagonal()
         return self.mask_weight * entropy + self.dice_weight * distance
 
 
 def dice_distance(probabilities: Tensor, targets: Tensor) -> Tensor:
-    """float (Q, T): 1 - Dice of each proposal with each target, both counted one up.
+    """Float (Q, T): 1 - Dice of each proposal with each target, both counted one up.
 
     probabilities: (Q, P).  targets: (T, P), 0 or 1.
     """
@@ -108,7 +108,7 @@ def dice_distance(probabilities: Tensor, targets: Tensor) -> Tensor:
 
 
 def at_points(masks: Tensor, points: Tensor) -> Tensor:
-    """float (Q, P): masks (Q, h, w) at points (P, 2), (x, y) in -1..1, interpolated linearly."""
+    """Float (Q, P): masks (Q, h, w) at points (P, 2), (x, y) in -1..1, interpolated linearly."""
     sampled = F.grid_sample(
         masks[None], points[None, None], mode="bilinear", padding_mode="border", align_corners=False
     )

@@ -35,8 +35,8 @@ class LossTerm:
 class SegmentationModule(L.LightningModule):
     """A network with its losses, optimizer and scores.
 
-    net: float images (N, 3, H, W), normalised -> logits (N, C, H, W); in training it may return ``Supervised``
-        instead: several outputs with weights, each of which every loss term is applied to.
+    net: float images (N, 3, H, W), normalised -> logits (N, C, H, W); in training it may return
+        ``Supervised`` instead: several outputs with weights, each of which every loss term is applied to.
     terms: the loss, as named terms that are summed with their weights.
     make_optimizer: net -> optimizer.  make_scheduler: (optimizer, total_steps=...) -> scheduler, stepped per
         optimizer step.
@@ -178,7 +178,9 @@ def _supervise(name: str, loss: nn.Module, supervised: Supervised, labels: Tenso
     total = labels.new_zeros((), dtype=torch.float32)
     for output, weight in zip(supervised.outputs, supervised.weights, strict=True):
         if isinstance(output, Masks) and not isinstance(loss, MaskClassification):
-            raise ValueError(f"loss={name} needs logits, but this model predicts masks; set loss=mask_classification")
+            raise ValueError(
+                f"loss={name} needs logits, but this model predicts masks; set loss=mask_classification"
+            )
         total = total + weight * loss(output, labels)
     return total
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import segmentation_models_pytorch as smp
 import torch
@@ -5,21 +7,41 @@ from torch import nn
 
 from atrous.models.smp import deeplab, smp_net
 
-ARCHITECTURES = [
-    smp.DeepLabV3,
-    smp.DeepLabV3Plus,
-    smp.FPN,
-    smp.PSPNet,
-    smp.Segformer,
-    smp.UPerNet,
-    smp.Unet,
-    smp.UnetPlusPlus,
-]
+ARCHITECTURES = {
+    smp.DPT: "tu-vit_tiny_patch16_224",
+    smp.DeepLabV3: "resnet18",
+    smp.DeepLabV3Plus: "resnet18",
+    smp.FPN: "resnet18",
+    smp.Linknet: "resnet18",
+    smp.MAnet: "resnet18",
+    smp.PAN: "resnet18",
+    smp.PSPNet: "resnet18",
+    smp.Segformer: "mit_b0",
+    smp.UPerNet: "resnet18",
+    smp.Unet: "resnet18",
+    smp.UnetPlusPlus: "resnet18",
+}
+
+
+def make(architecture, **options):
+    """A network of the architecture with 5 classes and random weights."""
+    encoder = ARCHITECTURES[architecture]
+    if architecture is smp.PAN:
+        options["multiple"] = 128
+    if architecture is smp.DPT:
+        architecture = partial(smp.DPT, dynamic_img_size=True)
+    return smp_net(architecture, encoder, None, num_classes=5, **options)
+
+
+def test_every_architecture_of_smp_is_here():
+    assert {architecture.__name__ for architecture in ARCHITECTURES} == {
+        architecture.__name__ for architecture in smp.MODEL_ARCHITECTURES_MAPPING.values()
+    }
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_logits_have_the_size_of_any_input(architecture):
-    net = smp_net(architecture, "resnet18", None, num_classes=5).eval()
+    net = make(architecture).eval()
     with torch.inference_mode():
         for size in ((64, 96), (65, 47)):
             assert net(torch.randn(1, 3, *size)).shape == (1, 5, *size)
@@ -27,19 +49,19 @@ def test_logits_have_the_size_of_any_input(architecture):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_gradient_reaches_every_trainable_parameter(architecture):
-    net = smp_net(architecture, "resnet18", None, num_classes=5)
+    net = make(architecture)
     counts = [buffer for name, buffer in net.named_buffers() if name.endswith("num_batches_tracked")]
     assert all(count == 0 for count in counts)  # looking for gradients left the statistics alone
     net(torch.randn(2, 3, 64, 64)).sum().backward()
     assert all(parameter.grad is not None for parameter in net.parameters() if parameter.requires_grad)
     frozen = [name for name, parameter in net.named_parameters() if not parameter.requires_grad]
-    assert bool(frozen) == (architecture is smp.PSPNet)
+    assert bool(frozen) == (architecture in (smp.PSPNet, smp.DPT))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_no_layer_aligns_corners(architecture):
-    net = smp_net(architecture, "resnet18", None, num_classes=5)
-    assert not any(layer.align_corners for layer in net.modules() if isinstance(layer, nn.Upsample))
+    net = make(architecture)
+    assert not any(getattr(layer, "align_corners", False) for layer in net.modules())
 
 
 @pytest.mark.parametrize("architecture", [smp.DeepLabV3, smp.DeepLabV3Plus])
@@ -53,6 +75,35 @@ def test_atrous_rates_follow_the_output_stride(architecture, output_stride, rate
     with torch.inference_mode():
         features = net.net.encoder(torch.randn(1, 3, 64, 64))
     assert features[-1].shape[-1] == 64 // output_stride
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_auxiliary_head_is_for_the_training_only(architecture):
+    torch.manual_seed(0)
+    plain = make(architecture).eval()
+    net = make(architecture, auxiliary_weight=0.4)
+    net.net.load_state_dict(plain.state_dict())
+    images = torch.randn(2, 3, 72, 80)
+    outputs, weights = net.train()(images)
+    assert weights == (1.0, 0.4)
+    assert [output.shape for output in outputs] == [(2, 5, 72, 80)] * 2
+    outputs[1].sum().backward()
+    reached = [name for name, parameter in net.named_parameters() if parameter.grad is not None]
+    assert {name.split(".")[0] for name in reached} == {"net", "head"}
+    assert all("encoder" in name for name in reached if name.startswith("net"))
+    net.net.load_state_dict(plain.state_dict())  # batch norm has moved
+    with torch.inference_mode():
+        assert torch.equal(net.eval()(images), plain(images))
+
+
+@pytest.mark.parametrize("output_stride", [8, 16])
+def test_an_aligned_xception_can_be_dilated(output_stride):
+    net = deeplab(
+        smp.DeepLabV3Plus, output_stride, encoder="tu-xception41", encoder_weights=None, num_classes=3
+    ).eval()
+    with torch.inference_mode():
+        assert net.net.encoder(torch.randn(1, 3, 64, 64))[-1].shape[-1] == 64 // output_stride
+        assert net(torch.randn(1, 3, 65, 47)).shape == (1, 3, 65, 47)
 
 
 def test_timm_encoders():

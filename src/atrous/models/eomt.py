@@ -90,13 +90,13 @@ class EoMT(nn.Module):
         tokens = self.encoder.norm(tokens)
         num_patches = grid[0] * grid[1]
         queries, patches = tokens[:, : self.queries.shape[1]], tokens[:, -num_patches:]
-        pixels = self.upscale(patches.transpose(1, 2).unflatten(2, grid))
+        pixels = self.upscale(patches.transpose(1, 2).reshape(len(patches), -1, *grid))
         masks = torch.einsum("nqd,ndhw->nqhw", self.mask_head(queries), pixels)
         size = (grid[0] * self.patch_size, grid[1] * self.patch_size)
         return Masks(masks, self.class_head(queries), size)
 
     def _attention_mask(self, masks: Tensor, num_tokens: int, grid: tuple[int, int]) -> Tensor | None:
-        """bool (N, 1, T, T), True where a token may look: queries only at the patches of their masks."""
+        """Bool (N, 1, T, T), True where a token may look: queries only at the patches of their masks."""
         if self.masked_attention == 0:
             return None
         inside = F.interpolate(masks.detach(), grid, mode="bilinear").flatten(2) > 0
@@ -151,14 +151,25 @@ def eomt(
     Raises ValueError: no such encoder, none that is a plain ViT, or weights that cannot be had.
     """
     file = weights_file(encoder_weights)
+    from_hub = encoder_weights is not None and file is None
     if not timm.is_model(encoder):
-        raise ValueError(f"model.encoder={encoder}: timm has no such model; expected a ViT such as vit_small_patch16_224")
-    pretrained = encoder_weights is not None and file is None
-    vit = timm.create_model(
-        encoder, pretrained=pretrained, num_classes=0, dynamic_img_size=True, **(encoder_options or {})
-    )
+        raise ValueError(
+            f"model.encoder={encoder}: timm has no such model; expected a ViT such as vit_small_patch16_224"
+        )
+    try:
+        vit = timm.create_model(
+            encoder, pretrained=from_hub, num_classes=0, dynamic_img_size=True, **(encoder_options or {})
+        )
+    except (TypeError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"model.encoder={encoder}: not a plain ViT, model.net.encoder_options does not fit it, or "
+            f"model.encoder_weights={encoder_weights} cannot be had ({reason})"
+        ) from error
     if not isinstance(vit, VisionTransformer):
-        raise ValueError(f"model.encoder={encoder}: not a plain ViT; expected one such as vit_small_patch16_224")
+        raise ValueError(
+            f"model.encoder={encoder}: not a plain ViT; expected one such as vit_small_patch16_224"
+        )
     if file:
         load_encoder(vit, file, encoder)
     return EoMT(vit, num_classes, **options)

@@ -20,6 +20,6 @@ class AnySize(nn.Module):
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """float (N, 3, H, W) -> the same with zeros below and right: the mean colour in normalised pictures."""
+    """Float (N, 3, H, W) -> the same with zeros below and right: the mean colour in normalised pictures."""
     below, right = -images.shape[-2] % multiple, -images.shape[-1] % multiple
     return F.pad(images, (0, right, 0, below)) if below or right else images

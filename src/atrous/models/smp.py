@@ -1,7 +1,8 @@
 """The architectures of segmentation-models-pytorch, with any of its encoders or timm's.
 
-Interpolation follows one policy, align_corners=False.  smp's heads and DeepLabV3+'s decoder are made with
-True and changed here; what smp fixes inside a function stays True: the pyramids of FPN and PSPNet.
+Interpolation follows one policy, align_corners=False.  smp's heads and the decoders of DeepLabV3+ and PAN are
+made with True and changed here; what smp fixes inside a function stays True: the pyramids of FPN and PSPNet,
+PAN's pooled branch, DPT's fusion.
 """
 
 import difflib
@@ -13,6 +14,7 @@ from segmentation_models_pytorch.base import SegmentationModel
 from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import nn
 
+from atrous.models.auxiliary import WithAuxiliaryHead
 from atrous.models.padding import AnySize
 from atrous.models.pretrained import load_encoder
 from atrous.models.weights import weights_file
@@ -29,14 +31,18 @@ def smp_net(
     encoder: str,
     encoder_weights: str | None,
     num_classes: int,
+    auxiliary_weight: float = 0.0,
+    multiple: int = 32,
     **options: Any,
-) -> AnySize:
+) -> nn.Module:
     """A network of smp whose logits have the input's size, whatever that is.
 
     architecture: a class of segmentation_models_pytorch.
     encoder: a name of smp's, or ``tu-<name>`` for one of timm's.
     encoder_weights: None for random weights, a name that smp's hub knows ("imagenet"), or the path of a
         state-dict file.
+    auxiliary_weight: of the loss of an auxiliary head in training; 0: none.
+    multiple: pixels; the picture's sides are padded to a multiple of it.
     options: further arguments of the architecture.
     Raises ValueError: an unknown encoder, an encoder that the architecture cannot take, weights that cannot
     be had.
@@ -51,10 +57,13 @@ def smp_net(
     if file:
         load_encoder(net.encoder, file, encoder)
     for layer in net.modules():
-        if isinstance(layer, nn.Upsample) and layer.align_corners:
+        if getattr(layer, "align_corners", False):  # of nn.Upsample, and of blocks of smp's own
             layer.align_corners = False
     freeze_unused(net)
-    return AnySize(net, multiple=32)
+    any_size = AnySize(net, multiple)
+    if not auxiliary_weight:
+        return any_size
+    return WithAuxiliaryHead(any_size, net.encoder.out_channels[-2], num_classes, auxiliary_weight)
 
 
 def freeze_unused(net: nn.Module) -> None:
@@ -63,13 +72,15 @@ def freeze_unused(net: nn.Module) -> None:
     PSPNet, for one, leaves the deeper half of its encoder unused.
     """
     trainable = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    gradients = torch.autograd.grad(net.eval()(torch.zeros(1, 3, 64, 64)).sum(), trainable, allow_unused=True)
+    gradients = torch.autograd.grad(
+        net.eval()(torch.zeros(1, 3, 128, 128)).sum(), trainable, allow_unused=True
+    )
     for parameter, gradient in zip(trainable, gradients, strict=True):
         parameter.requires_grad_(gradient is not None)
     net.train()
 
 
-def deeplab(architecture: Architecture, output_stride: int, **options: Any) -> AnySize:
+def deeplab(architecture: Architecture, output_stride: int, **options: Any) -> nn.Module:
     """DeepLabV3 or V3+ at output stride 8 or 16, with the atrous rates that belong to it.
 
     options: of ``smp_net``.

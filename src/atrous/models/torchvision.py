@@ -1,0 +1,45 @@
+"""torchvision's DeepLabV3 on MobileNetV3-Large, whose parts smp does not have."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
+from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
+
+from atrous.models.pretrained import load_encoder
+from atrous.models.weights import weights_file
+
+
+class TorchvisionNet(nn.Module):
+    """A segmentation network of torchvision that returns logits at input size, whatever that is."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images: float (N, 3, H, W), normalised -> logits: float (N, C, H, W)."""
+        logits = self.decoder(self.encoder(images)["out"])
+        return F.interpolate(logits, images.shape[-2:], mode="bilinear")
+
+
+def deeplabv3_mobilenet_v3(encoder_weights: str | None, num_classes: int) -> TorchvisionNet:
+    """DeepLabV3 on a dilated MobileNetV3-Large at output stride 16.
+
+    encoder_weights: None for random weights, ``imagenet`` for torchvision's, or a state-dict file of
+        torchvision's mobilenet_v3_large.
+    Raises ValueError: weights that cannot be had.
+    """
+    file = weights_file(encoder_weights)
+    if file is None and encoder_weights not in (None, "imagenet"):
+        raise ValueError(
+            f"model.encoder_weights={encoder_weights}: torchvision has no such weights; give imagenet, a "
+            "state-dict file of its mobilenet_v3_large, or null for random weights"
+        )
+    hub = MobileNet_V3_Large_Weights.IMAGENET1K_V1 if encoder_weights == "imagenet" else None
+    net = deeplabv3_mobilenet_v3_large(num_classes=num_classes, weights_backbone=hub)
+    if file:
+        classifier = mobilenet_v3_large()
+        load_encoder(classifier, file, "mobilenet_v3_large")
+        net.backbone.load_state_dict(classifier.features.state_dict())
+    return TorchvisionNet(net.backbone, net.classifier)
