@@ -16,7 +16,7 @@ from sklearn.metrics import (
 )
 from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJaccardIndex
 
-from atrous.metrics import scores
+from atrous.metrics import image_miou, scores
 
 C, IGNORE = 4, 255
 truths = arrays.arrays(np.int64, (2, 5, 7), elements=st.sampled_from([0, 1, 2, 3, IGNORE]))
@@ -39,6 +39,7 @@ def test_against_scikit_learn(truth, predicted):
     if not valid.any():
         assert confusion.sum() == 0
         assert math.isnan(scores(confusion).miou)
+        assert math.isnan(image_miou(confusion))
         return
     t, p = truth[valid], predicted[valid]
     assert (confusion.numpy() == confusion_matrix(t, p, labels=range(C))).all()
@@ -53,6 +54,11 @@ def test_against_scikit_learn(truth, predicted):
     assert float(ours.miou) == pytest.approx(
         jaccard_score(t, p, average="macro", labels=present, zero_division=0)
     )
+    assert float(image_miou(confusion)) == pytest.approx(float(ours.miou))
+    micro = jaccard_score(t, p, average="micro", labels=present, zero_division=0)
+    assert float(ours.iou_sum_over_sum) == pytest.approx(micro)
+    accuracy = float(ours.pixel_accuracy)
+    assert float(ours.iou_sum_over_sum) == pytest.approx(accuracy / (2 - accuracy))
     assert float(ours.frequency_weighted_iou) == pytest.approx(
         jaccard_score(t, p, average="weighted", zero_division=0)
     )

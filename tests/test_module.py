@@ -2,9 +2,11 @@ import lightning as L
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from atrous import build
 from atrous.labels import label_set
+from atrous.metrics import scores
 from atrous.module import SegmentationModule
 
 LABELS = label_set("mine", ["ground", "left", "right"])
@@ -40,6 +42,35 @@ def test_evaluation_is_in_float32_whatever_the_training_runs_in():
         module(batch()["images"])
         module.predict_labels(batch()["images"])
     assert seen == [torch.bfloat16, torch.float32]
+
+
+def test_an_evaluation_keeps_the_data_set_and_each_picture():
+    module = SegmentationModule(nn.Conv2d(3, 3, 1), LABELS, mean=(0.5,) * 3, std=(0.2,) * 3)
+    batches = [batch(n) for n in (1, 3, 2)]
+    batches[1]["labels"][2] = 255
+    trainer = L.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False
+    )
+    trainer.test(module, DataLoader(batches, batch_size=None), verbose=False)
+    alone = []
+    for part in batches:
+        for image, truth in zip(module.predict_labels(part["images"]), part["labels"], strict=True):
+            valid = truth != 255
+            alone.append(
+                torch.bincount(3 * truth[valid].long() + image[valid].long(), minlength=9).view(3, 3)
+            )
+    assert torch.equal(module.evaluated.confusion, sum(alone))
+    expected = torch.stack([scores(confusion).miou for confusion in alone]).sort().values
+    assert torch.allclose(module.evaluated.image_mious, expected, equal_nan=True, atol=1e-6)
+    assert module.evaluated.image_mious.isnan().tolist() == [False] * 5 + [True]
+
+
+def test_a_loss_that_does_not_fit_the_network_is_told(composed):
+    tiny = ["model.encoder=vit_tiny_patch16_224", "model.net.encoder_options={patch_size: 16, depth: 4}"]
+    with pytest.raises(ValueError, match="loss=dice needs logits, but this model predicts masks; set loss="):
+        fit(composed("train", "model=eomt", "loss=dice", *tiny))
+    with pytest.raises(ValueError, match="loss=mask_classification needs proposals; choose model=eomt"):
+        fit(composed("train", "loss=mask_classification"))
 
 
 def test_a_batch_of_one_that_cannot_be_trained_on_is_told(composed):

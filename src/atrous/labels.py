@@ -59,6 +59,11 @@ class LabelSet:
         """The number of classes C, the ignore index not counted."""
         return len(self.classes)
 
+    @property
+    def object_class(self) -> str | None:
+        """The class that a binary task is about, the second of two; None where there are more."""
+        return self.classes[1] if self.num_classes == 2 else None
+
     @cached_property
     def raw_table(self) -> NDArray[np.int16]:
         """int16 (256,): raw id -> class index or ``ignore_index``; ``UNKNOWN`` where the set has no such

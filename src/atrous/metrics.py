@@ -11,6 +11,18 @@ import torch
 from torch import Tensor
 
 
+class Evaluation(NamedTuple):
+    """What an evaluation leaves: everything that scores are made of, on the CPU.
+
+    confusion: int64 (C, C), rows = truth, of the whole data set.
+    image_mious: float64 (P,), of each of its P pictures, in no meaningful order; nan for a picture without
+        labels.
+    """
+
+    confusion: Tensor
+    image_mious: Tensor
+
+
 class Scores(NamedTuple):
     """All in [0, 1], float64.  A class in neither truth nor prediction is nan, and left out of every mean.
 
@@ -20,6 +32,8 @@ class Scores(NamedTuple):
     miou, mean_dice: the means of iou and dice.  mean_accuracy: the mean of recall.
     pixel_accuracy: correct pixels over labelled pixels.
     frequency_weighted_iou: iou weighted by the class's share of labelled pixels.
+    iou_sum_over_sum: the sum of the classes' intersections over the sum of their unions, which some programs
+        call mean IoU; it is pixel_accuracy / (2 - pixel_accuracy), and says nothing of rare classes.
     """
 
     iou: Tensor
@@ -31,6 +45,7 @@ class Scores(NamedTuple):
     mean_accuracy: Tensor
     pixel_accuracy: Tensor
     frequency_weighted_iou: Tensor
+    iou_sum_over_sum: Tensor
 
 
 def scores(confusion: Tensor) -> Scores:
@@ -52,4 +67,14 @@ def scores(confusion: Tensor) -> Scores:
         mean_accuracy=recall.nanmean(),
         pixel_accuracy=correct.sum() / counts.sum(),
         frequency_weighted_iou=torch.where(present, truth * iou, 0.0).sum() / counts.sum(),
+        iou_sum_over_sum=correct.sum() / union.sum(),
     )
+
+
+def image_miou(confusion: Tensor) -> Tensor:
+    """The mIoU of one picture, a float32 scalar, absent classes left out; nan without labelled pixels.
+
+    confusion: int64 (C, C) of the picture.  Its mean over pictures is another score than the data set's mIoU.
+    """
+    correct = confusion.diagonal()
+    return (correct / (confusion.sum(0) + confusion.sum(1) - correct)).nanmean()

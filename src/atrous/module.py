@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import CatMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from atrous.data.batch import Batch
 from atrous.inference import Inference, most_likely, whole
 from atrous.labels import LabelSet
 from atrous.mask_loss import MaskClassification
-from atrous.metrics import Scores, scores
+from atrous.metrics import Evaluation, Scores, image_miou, scores
 from atrous.outputs import Masks, Supervised
 
 
@@ -71,8 +72,9 @@ class SegmentationModule(L.LightningModule):
         self.confusion = MulticlassConfusionMatrix(
             labels.num_classes, ignore_index=labels.ignore_index, validate_args=False
         )
-        self.evaluated: Tensor | None = None
-        """int64 (C, C) on the CPU: the confusion matrix of the last whole evaluation, over all devices."""
+        self.image_mious = CatMetric(nan_strategy="disable")
+        self.evaluated: Evaluation | None = None
+        """Of the last whole evaluation, over all devices."""
 
     def forward(self, images: Tensor) -> Tensor:
         """images: uint8 (N, 3, H, W) -> logits: float (N, C, H, W)."""
@@ -157,17 +159,19 @@ class SegmentationModule(L.LightningModule):
 
     def _evaluation_step(self, batch: Batch) -> Tensor:
         predicted = self.predict_labels(batch["images"])
-        self.confusion.update(predicted.int(), batch["labels"].int())
+        for own, truth in zip(predicted.int(), batch["labels"].int(), strict=True):
+            # The metric's value is this picture's; its sum over all pictures goes on in the metric.
+            self.image_mious.update(image_miou(self.confusion(own[None], truth[None])))
         return predicted
 
     def _end_evaluation(self, split: str) -> None:
-        confusion: Tensor = self.confusion.compute()
+        # Sorted, so that their mean does not depend on which device saw which picture.
+        image_mious = self.image_mious.compute().flatten().double().cpu().sort().values
+        self.evaluated = Evaluation(self.confusion.compute().cpu(), image_mious)
         self.confusion.reset()
-        self.evaluated = confusion.cpu()
-        named = {
-            f"{split}/{name}": value
-            for name, value in log_values(scores(self.evaluated), self.labels).items()
-        }
+        self.image_mious.reset()
+        values = log_values(scores(self.evaluated.confusion), self.labels)
+        named = {f"{split}/{name}": value for name, value in values.items()}
         main = f"{split}/miou"
         self.log(main, named.pop(main), prog_bar=True, sync_dist=True)
         self.log_dict(named, sync_dist=True)
@@ -190,4 +194,6 @@ def log_values(values: Scores, labels: LabelSet) -> dict[str, Tensor]:
     means = ("miou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou")
     named = {name: getattr(values, name) for name in means}
     named |= {f"iou/{name}": value for name, value in zip(labels.classes, values.iou, strict=True)}
+    if labels.object_class:
+        named[f"dice/{labels.object_class}"] = values.dice[1]
     return {name: value.float() for name, value in named.items()}

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 
 from atrous.data.batch import Batch
 from atrous.module import SegmentationModule
@@ -23,22 +22,6 @@ class ValidateLastStep(L.Callback):
             trainer.should_stop = True
 
 
-class PictureCount:
-    """The pictures of an evaluation, over all devices."""
-
-    def __init__(self) -> None:
-        self._own = 0
-
-    def add(self, batch: Batch) -> None:
-        """Count a batch of this device."""
-        self._own += len(batch["names"])
-
-    def take(self, trainer: L.Trainer, module: L.LightningModule) -> int:
-        """The sum over the devices, each of which must ask; counting starts anew."""
-        own, self._own = torch.tensor(self._own, device=module.device), 0
-        return int(trainer.strategy.reduce(own, reduce_op="sum"))
-
-
 class Summary(L.Callback):
     """scores.json and confusion.csv of the last validation in ``folder``; its table when the training
     ends.
@@ -46,26 +29,14 @@ class Summary(L.Callback):
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._count = PictureCount()
-
-    def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Count the pictures of this device."""
-        self._count.add(batch)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the scores: what was computed is kept, whatever happens to the training."""
         assert isinstance(pl_module, SegmentationModule)
-        about = {"step": trainer.global_step, "num_pictures": self._count.take(trainer, pl_module)}
         if trainer.is_global_zero and pl_module.evaluated is not None:
-            write_scores(self.folder, pl_module.evaluated, pl_module.labels, about)
+            write_scores(
+                self.folder, pl_module.evaluated, pl_module.labels, about={"step": trainer.global_step}
+            )
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print the table."""
@@ -78,36 +49,21 @@ class Summary(L.Callback):
 class EvaluationSummary(L.Callback):
     """scores.json and confusion.csv of an evaluation in ``folder``, and its table.
 
-    about: what was scored, for scores.json; the number of pictures is counted here.
+    about: what was scored, for scores.json.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
         self.folder = folder
         self.about = about
-        self._count = PictureCount()
-
-    def on_test_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Count the pictures of this device."""
-        self._count.add(batch)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write and print, once."""
         assert isinstance(pl_module, SegmentationModule)
-        assert pl_module.evaluated is not None
-        num_pictures = self._count.take(trainer, pl_module)
-        about = {**self.about, "num_pictures": num_pictures}
+        evaluated = pl_module.evaluated
+        assert evaluated is not None
         if trainer.is_global_zero:
-            write_scores(self.folder, pl_module.evaluated, pl_module.labels, about)
-            title = (
-                f"{self.about['checkpoint']} on {self.about['split']}, {num_pictures} pictures, in percent"
-            )
-            print_scores(pl_module.evaluated, pl_module.labels, title)
+            write_scores(self.folder, evaluated, pl_module.labels, self.about)
+            what = f"{self.about['checkpoint']} on {self.about['split']}"
+            title = f"{what}, {len(evaluated.image_mious)} pictures, in percent"
+            print_scores(evaluated, pl_module.labels, title)
             print(f"written to {self.folder}")
