@@ -54,3 +54,25 @@ def test_scores_that_are_not_finite_are_no_prediction():
     scores[0, 1, 0, 0] = float("nan")
     with pytest.raises(ValueError, match="not finite"):
         most_likely(scores)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 1.7])
+def test_a_scaled_network_predicts_at_native_size(scale):
+    seen = []
+
+    class Net(nn.Module):
+        def forward(self, images):
+            seen.append(tuple(images.shape[-2:]))
+            return images
+
+    images = torch.linspace(0, 1, 40)[None, None, :, None].expand(1, 3, 40, 30)
+    logits = whole(Net(), images, scale=scale)
+    assert seen == [(round(40 * scale), round(30 * scale))]
+    assert logits.shape == images.shape
+    assert torch.allclose(logits, images, atol=0.01)  # a smooth ramp survives the way there and back
+    assert torch.equal(logits, images) == (scale == 1.0)
+
+
+def test_a_wrong_scale_is_told():
+    with pytest.raises(ValueError, match=r"inference\.scale=0: expected a number above 0"):
+        whole(nn.Identity(), torch.zeros(1, 3, 4, 4), scale=0)

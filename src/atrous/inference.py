@@ -7,15 +7,31 @@ images: float (N, 3, H, W), normalised.
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 Inference = Callable[[nn.Module, Tensor], Tensor]
 
 
-def whole(net: nn.Module, images: Tensor) -> Tensor:
-    """The network's logits for the whole picture."""
-    logits: Tensor = net(images)
-    return logits
+def whole(net: nn.Module, images: Tensor, scale: float = 1.0) -> Tensor:
+    """The network's logits for the whole picture.
+
+    scale: of the pictures that the network sees; its logits are brought back to the native size.
+    Raises ValueError: a scale that is no positive number.
+    """
+    if not isinstance(scale, int | float) or scale <= 0:
+        raise ValueError(f"inference.scale={scale}: expected a number above 0, such as 0.5 for half the size")
+    size = images.shape[-2:]
+    seen = [max(1, round(side * scale)) for side in size]
+    logits: Tensor = net(resize(images, seen))
+    return resize(logits, size)
+
+
+def resize(values: Tensor, size: Sequence[int]) -> Tensor:
+    """Float (N, K, H, W) at another (height, width), linearly; as it is where the size stays."""
+    if values.shape[-2:] == tuple(size):
+        return values
+    return F.interpolate(values, tuple(size), mode="bilinear")
 
 
 def slide(net: nn.Module, images: Tensor, window: Sequence[int], stride: Sequence[int]) -> Tensor:

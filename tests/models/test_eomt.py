@@ -8,10 +8,12 @@ from atrous.outputs import Masks
 OPTIONS = {"patch_size": 8, "depth": 3, "embed_dim": 32, "num_heads": 2}
 
 
-def tiny(**options) -> EoMT:
+def tiny(masked_attention: float = 0.0) -> EoMT:
     torch.manual_seed(0)
-    usual = {"num_queries": 6, "num_query_blocks": 2, "encoder_options": OPTIONS}
-    return eomt("vit_tiny_patch16_224", None, num_classes=5, **{**usual, **options})
+    options = {"num_queries": 6, "num_query_blocks": 2, "encoder_options": OPTIONS}
+    net = eomt("vit_tiny_patch16_224", None, num_classes=5, **options)
+    net.masked_attention = masked_attention
+    return net
 
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 47), (8, 8), (5, 3)])

@@ -24,8 +24,8 @@ class EoMT(nn.Module):
 
     mask_stride: pixels of the picture that a pixel of the masks stands for, at most: a power of two upscaling
         of the patch grid.
-    masked_attention: the probability, in training, that a query sees only the patches of the mask it has
-        predicted so far; ``callbacks.annealing`` lowers it over the training, since evaluation never masks.
+    masked_attention: attribute; the probability, in training, that a query sees only the patches of the mask
+        it has predicted so far.  ``MaskAnnealing`` lowers it over the training, since evaluation never masks.
     """
 
     def __init__(
@@ -35,7 +35,6 @@ class EoMT(nn.Module):
         num_queries: int = 100,
         num_query_blocks: int = 4,
         mask_stride: int = 4,
-        masked_attention: float = 0.0,
     ) -> None:
         super().__init__()
         if not 1 <= num_query_blocks <= len(encoder.blocks):
@@ -47,7 +46,7 @@ class EoMT(nn.Module):
         self.encoder = encoder
         self.patch_size: int = encoder.patch_embed.patch_size[0]
         self.num_query_blocks = num_query_blocks
-        self.masked_attention = masked_attention
+        self.masked_attention = 0.0
         self.queries = nn.Parameter(torch.randn(1, num_queries, dim))
         self.class_head = nn.Linear(dim, num_classes + 1)
         self.mask_head = nn.Sequential(
