@@ -52,10 +52,11 @@ def pairs(cfg: DictConfig, where: Layout, stages: Sequence[str]) -> dict[str, li
     return found
 
 
-def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], labels: LabelSet) -> "SegmentationData":
-    """The loaders."""
+def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) -> "SegmentationData":
+    """The loaders of the pairs that were found in the layout ``where``."""
     from atrous.data.datamodule import SegmentationData
 
+    labels = where.labels
     augment = None
     if cfg.augment is not None:
         augment = _make(
@@ -73,6 +74,7 @@ def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], labels: LabelSet)
         batch_size=cfg.data.batch_size,
         eval_batch_size=cfg.data.eval_batch_size,
         num_workers=cfg.data.num_workers,
+        label_format=where.label_format,
     )
 
 

@@ -14,7 +14,7 @@ LABELS = label_set("mine", ["ground", "left", "right"])
 def loaded(composed, num_workers):
     cfg = composed("train", f"data.num_workers={num_workers}")
     layout = build.layout(cfg)
-    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
     loader = data.train_dataloader()
     seen = []
     for epoch in range(2):
