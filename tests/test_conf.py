@@ -1,9 +1,12 @@
 """Every choice in conf/ builds and steps once, by existing."""
 
+from pathlib import Path
+
 import fabricate
 import pytest
 import torch
 from conftest import compose_command
+from hydra.core.hydra_config import HydraConfig
 
 from atrous.cli import config_folder
 from atrous.commands.train import train
@@ -12,6 +15,8 @@ GROUPS = (
     "augment",
     "callbacks",
     "data",
+    "data/label_format",
+    "data/source",
     "debug",
     "inference",
     "logger",
@@ -33,7 +38,7 @@ NEEDS = {
 
 
 def test_every_group_is_tested():
-    folders = {path.name for path in config_folder().iterdir() if path.is_dir()}
+    folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
     assert folders == {*GROUPS, "experiment", "paths"}
 
 
@@ -46,6 +51,8 @@ def test_choice(group, choice, composed, tmp_path, monkeypatch):
     options = [f"{group}={choice}", *NEEDS.get((group, choice), [])]
     if group == "data":
         cfg = with_data(choice, tmp_path, *options)
+    elif group.startswith("data/"):
+        cfg = with_data(f"{Path(group).name}_{choice}", tmp_path, "data=folder", *options)
     else:
         extra = ["trainer.devices=1"] if choice == "ddp" else []
         lengths = [] if group == "debug" else ["trainer.max_steps=1"]
@@ -59,10 +66,10 @@ def test_choice(group, choice, composed, tmp_path, monkeypatch):
     assert (tmp_path / "last.ckpt").is_file()
 
 
-def with_data(layout, output, *options):
-    """The config with a fabricated data set of ``layout`` in the place of the real one, and one step."""
-    root = output / "data" / layout
-    made = getattr(fabricate, layout)(root)
+def with_data(choice, output, *options):
+    """The config with the fabricated data set of ``choice`` in the place of the real one, and one step."""
+    root = output / "data" / choice
+    made = getattr(fabricate, choice)(root)
     small = ["data.batch_size=2", "data.num_workers=0", "data.crop_size=[48,48]", "trainer.accelerator=cpu"]
     return compose_command(
         "train", [*options, *made, f"data.root={root}", *small, "trainer.max_steps=1"], output
@@ -75,7 +82,7 @@ EXPERIMENTS = [path.stem for path in sorted((config_folder() / "experiment").glo
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_experiment(experiment, tmp_path):
     """With fabricated data in the place of the real ones, random weights, and one step."""
-    probe = compose_command("train", [f"experiment={experiment}"], tmp_path)
-    layout = probe.data.layout["_target_"].split(".")[-2]
-    cfg = with_data(layout, tmp_path, f"experiment={experiment}", "model.encoder_weights=null", "debug=fast")
+    compose_command("train", [f"experiment={experiment}"], tmp_path)
+    data = HydraConfig.get().runtime.choices["data"]
+    cfg = with_data(data, tmp_path, f"experiment={experiment}", "model.encoder_weights=null", "debug=fast")
     assert 0 <= train(cfg) <= 1

@@ -96,7 +96,7 @@ class Fractions:
 
     def __post_init__(self) -> None:
         if (
-            not all(0 < share < 1 for share in self.shares.values())
+            not all(0 <= share <= 1 for share in self.shares.values())
             or abs(sum(self.shares.values()) - 1) > 1e-6
         ):
             raise ValueError(f"fractions {dict(self.shares)}: expected shares of 0 to 1, 1 in all")
