@@ -46,8 +46,14 @@ def pairs(cfg: DictConfig, where: Layout, stages: Sequence[str]) -> dict[str, li
         listed = where.pairs(split)
         if not listed:
             raise ValueError(f"data.root={cfg.data.root}: split '{split}' is empty; expected pictures there")
-        if listed[0].label is None:
+        unlabelled = [pair for pair in listed if pair.label is None]
+        if len(unlabelled) == len(listed):
             raise ValueError(f"split '{split}' has no labels: it can be predicted, not trained on or scored")
+        if unlabelled:
+            raise ValueError(
+                f"{unlabelled[0].image}: no labels, though others of split '{split}' have some; correct the "
+                "list"
+            )
         found[stage] = listed[: cfg.data.limits[stage]]
     return found
 

@@ -1,8 +1,13 @@
+import json
+
 import fabricate
 import numpy as np
 import pytest
+from conftest import compose_command
 from PIL import Image
 
+from atrous.commands.evaluate import evaluate
+from atrous.commands.train import train
 from atrous.data.dataset import read_labels
 from atrous.data.layouts.camvid import COLORS, LABELS, CamVid, segnet_split
 
@@ -66,6 +71,19 @@ def test_divided_copies_of_the_original(tmp_path):
     pair = layout.pairs("val")[0]
     assert (pair.name, pair.label.name) == ("0001TP_000000", "0001TP_000000_L.png")
     assert layout.label_format == COLORS
+
+
+def test_a_checkpoint_of_one_form_scores_on_the_other(tmp_path, composed):
+    fabricate.camvid(tmp_path / "segnet")
+    fabricate.camvid_full(tmp_path / "full")
+    small = ["data.crop_size=[48,48]", "data.batch_size=4", "data.num_workers=0", "debug=fast"]
+    cpu = "trainer.accelerator=cpu"
+    train(
+        compose_command("train", ["data=camvid", f"data.root={tmp_path / 'segnet'}", *small, cpu], tmp_path)
+    )
+    options = [f"checkpoint={tmp_path / 'last.ckpt'}", f"data.root={tmp_path / 'full'}", "split=test", cpu]
+    assert 0 <= evaluate(composed("evaluate", *options, output=tmp_path / "scored")) <= 1
+    assert json.loads((tmp_path / "scored/scores.json").read_text())["num_pictures"] == 2
 
 
 def test_the_real_camvid(real_data):

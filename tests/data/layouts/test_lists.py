@@ -2,6 +2,8 @@ import fabricate
 import pytest
 from fabricate import write_pair, write_text
 
+from atrous.data.layouts.camvid import CamVid
+from atrous.data.layouts.cityscapes import Cityscapes
 from atrous.data.layouts.lists import Csv, Ids, ListFile
 from atrous.data.layouts.sources import Folders
 
@@ -48,6 +50,16 @@ def test_lines_of_a_picture_alone(root):
     assert found(ListFile(), root, "test") == [("a", "a.jpg", None)]
 
 
+def test_the_tutorials_list_of_the_real_camvid(real_data, tmp_path):
+    root = real_data / "camvid"
+    expected = CamVid(root).pairs("val")
+    lines = [
+        f"/SegNet/CamVid/val/{pair.name}.png /SegNet/CamVid/valannot/{pair.name}.png" for pair in expected
+    ]
+    write_text(tmp_path / "val.txt", lines)
+    assert ListFile(f"{tmp_path}/{{split}}.txt", prefix="/SegNet/CamVid/")(root, "val") == expected
+
+
 def test_names_that_repeat_take_their_folders_along(tmp_path):
     for city in ("aachen", "bochum"):
         write_pair(tmp_path / f"p/{city}/0.png", tmp_path / f"l/{city}/0.png", [0, 1], 0)
@@ -77,10 +89,24 @@ def test_a_wrong_line_is_named(root, lines, message):
     assert str(told.value).startswith(f"{root / 'val.txt'}, line ")
 
 
+def test_two_listed_pictures_of_one_name(root):
+    write_pair(root / "images/a.png", None, [0, 1], 0)
+    write_text(root / "val.txt", ["images/a.jpg", "images/a.png"])
+    with pytest.raises(ValueError, match=r"images/a\.png: same name as .*images/a\.jpg; keep one of the two"):
+        ListFile()(root, "val")
+
+
 @pytest.mark.parametrize("line", ["{}", "{}.jpg", "/images/{}.jpg /labels/{}_mask.png"])
 def test_ids_restrict_folders(root, line):
     write_text(root / "val.txt", [line.format(name, name) for name in "ba"])
     assert found(Ids("{split}.txt", Folders("images", "labels", label_ending="_mask")), root) == [A, B]
+
+
+def test_ids_that_carry_the_pictures_ending(root):
+    (root / "images/a.jpg").rename(root / "images/a_rgb.jpg")
+    write_text(root / "val.txt", ["a_rgb"])
+    source = Ids("val.txt", Folders("images", "labels", "_rgb", "_mask"))
+    assert found(source, root) == [("a", "a_rgb.jpg", "a_mask.png")]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +137,8 @@ def test_rows_of_a_table(root):
     assert found(Csv("pairs.csv", **COLUMNS), root) == [A, B]
     assert found(Csv("pairs.csv", **COLUMNS, split_column="part"), root) == [A]
     assert found(Csv("pairs.csv", "photo", None), root)[0] == ("a", "a.jpg", None)
+    write_text(root / "half.csv", [*TABLE, "2,images/c.jpg,,val"])
+    assert found(Csv("half.csv", **COLUMNS), root)[2] == ("c", "c.jpg", None)
     write_text(root / "val.csv", [line.replace(",", ";").replace("images/", "") for line in TABLE])
     assert found(Csv("{split}.csv", **COLUMNS, images="images", delimiter=";"), root) == [A, B]
 
@@ -146,8 +174,6 @@ def test_which_sources_have_splits():
 
 
 def test_a_missing_list_shows_the_tree(tmp_path):
-    from atrous.data.layouts.cityscapes import Cityscapes
-
     fabricate.cityscapes(tmp_path)
     with pytest.raises(
         ValueError, match=r"list/val\.lst: no such file or folder; the tree must look like this"

@@ -32,7 +32,7 @@ class Ids:
         images, labels = self.folders.files(root, split)
         found: dict[str, Pair] = {}
         for where, words in _lines(fill(root, self.list_file, split)):
-            name = _without_suffix(PurePosixPath(words[0]).name)
+            name = _without_suffix(PurePosixPath(words[0]).name).removesuffix(self.folders.image_ending)
             for kind, files in (("picture", images), ("label", labels)):
                 if files is not None and name not in files:
                     raise ValueError(
@@ -82,6 +82,7 @@ class Csv:
     image_column, label_column: which columns hold the paths; label_column None: there are no labels.
     split_column: which column holds the split's name; None: the table's name tells the split, or nothing.
     images, labels, prefix: as for ``ListFile``.
+    delimiter: between columns.
     """
 
     list_file: str
@@ -118,7 +119,8 @@ class Csv:
             require_split(split, sorted({row[self.split_column] for _, row in rows}), str(path))
             rows = [(where, row) for where, row in rows if row[self.split_column] == split]
         for where, row in rows:
-            yield _Entry(where, row[self.image_column], row[self.label_column] if self.label_column else None)
+            label = row[self.label_column] if self.label_column else None
+            yield _Entry(where, row[self.image_column], label or None)
 
 
 class _Entry(NamedTuple):
@@ -139,8 +141,12 @@ def _listed_pairs(entries: Iterator[_Entry], root: Path, images: str, labels: st
         found[path] = (
             None if label is None else _listed_file(where, root, labels, label, prefix, LABEL_SUFFIXES)
         )
-    names = _names(list(found))
-    return sorted(Pair(name, *paths) for name, paths in zip(names, found.items(), strict=True))
+    pairs: dict[str, Pair] = {}
+    for name, (path, label_path) in zip(_names(list(found)), found.items(), strict=True):
+        if name in pairs:
+            raise ValueError(f"{path}: same name as {pairs[name].image}; keep one of the two in the list")
+        pairs[name] = Pair(name, path, label_path)
+    return [pairs[name] for name in sorted(pairs)]
 
 
 def _listed_file(
