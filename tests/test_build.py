@@ -1,4 +1,6 @@
+import fabricate
 import pytest
+from conftest import compose_command
 
 from atrous import build
 
@@ -36,6 +38,19 @@ def test_an_evaluation_changes_where_and_how_but_not_what(composed):
     assert run.model.net.architecture["_target_"] == "segmentation_models_pytorch.Unet"
     with pytest.raises(Exception, match="Could not override 'model'"):
         composed("evaluate", "model=fpn")
+
+
+def test_labels_that_a_list_forgets_are_told(tmp_path):
+    options = fabricate.source_list(tmp_path)
+    lines = (tmp_path / "train.txt").read_text().splitlines()
+    lines[3] = lines[3].split()[0]
+    fabricate.write_text(tmp_path / "train.txt", lines)
+    options = ["data=folder", "data/source=list", f"data.root={tmp_path}", *options]
+    cfg = compose_command("train", options, tmp_path)
+    with pytest.raises(
+        ValueError, match=r"images/train3\.png: no labels, though others of split 'train' have"
+    ):
+        build.pairs(cfg, build.layout(cfg), ("train", "val"))
 
 
 def test_small_batches_are_warned_of(composed):

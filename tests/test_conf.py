@@ -1,5 +1,7 @@
 """Every choice in conf/ builds and steps once, by existing."""
 
+from pathlib import Path
+
 import fabricate
 import pytest
 import torch
@@ -13,6 +15,8 @@ GROUPS = (
     "augment",
     "callbacks",
     "data",
+    "data/label_format",
+    "data/source",
     "debug",
     "inference",
     "logger",
@@ -39,7 +43,7 @@ NEEDS = {
 
 
 def test_every_group_is_tested():
-    folders = {path.name for path in config_folder().iterdir() if path.is_dir()}
+    folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
     assert folders == {*GROUPS, "experiment", "paths"}
 
 
@@ -52,6 +56,8 @@ def test_choice(group, choice, composed, tmp_path, monkeypatch):
     options = [f"{group}={choice}", *NEEDS.get((group, choice), [])]
     if group == "data":
         cfg = with_data(choice, tmp_path, *options)
+    elif group.startswith("data/"):
+        cfg = with_data(f"{Path(group).name}_{choice}", tmp_path, "data=folder", *options)
     else:
         extra = ["trainer.devices=1"] if choice == "ddp" else []
         lengths = [] if group == "debug" else ["trainer.max_steps=1"]

@@ -85,7 +85,7 @@ def test_a_batch_of_one_where_it_can(composed):
 
 def fit(cfg):
     layout = build.layout(cfg)
-    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
     module = build.module(cfg, layout.labels)
     trainer = build.trainer(cfg)
     trainer.fit(module, datamodule=data)
@@ -109,7 +109,7 @@ def test_the_schedule_counts_optimizer_steps_and_knows_the_total(composed, lengt
         "train", "data.batch_size=2", "trainer.accumulate_grad_batches=3", *length, "callbacks=fixed_schedule"
     )
     layout = build.layout(cfg)
-    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
     rates = Rates()
     trainer = build.trainer(cfg, [rates])
     trainer.fit(build.module(cfg, layout.labels), datamodule=data)

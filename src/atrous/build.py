@@ -46,16 +46,23 @@ def pairs(cfg: DictConfig, where: Layout, stages: Sequence[str]) -> dict[str, li
         listed = where.pairs(split)
         if not listed:
             raise ValueError(f"data.root={cfg.data.root}: split '{split}' is empty; expected pictures there")
-        if listed[0].label is None:
+        unlabelled = [pair for pair in listed if pair.label is None]
+        if len(unlabelled) == len(listed):
             raise ValueError(f"split '{split}' has no labels: it can be predicted, not trained on or scored")
+        if unlabelled:
+            raise ValueError(
+                f"{unlabelled[0].image}: no labels, though others of split '{split}' have some; correct the "
+                "list"
+            )
         found[stage] = listed[: cfg.data.limits[stage]]
     return found
 
 
-def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], labels: LabelSet) -> "SegmentationData":
-    """The loaders."""
+def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) -> "SegmentationData":
+    """The loaders of the pairs that were found in the layout ``where``."""
     from atrous.data.datamodule import SegmentationData
 
+    labels = where.labels
     augment = None
     if cfg.augment is not None:
         augment = _make(
@@ -73,6 +80,7 @@ def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], labels: LabelSet)
         batch_size=cfg.data.batch_size,
         eval_batch_size=cfg.data.eval_batch_size,
         num_workers=cfg.data.num_workers,
+        label_format=where.label_format,
     )
 
 

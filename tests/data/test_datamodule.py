@@ -5,7 +5,7 @@ import torch
 from atrous import build
 from atrous.data.datamodule import SegmentationData, collate
 from atrous.data.dataset import Sample
-from atrous.data.layouts.folder import Folder
+from atrous.data.layouts.sources import Folders
 from atrous.labels import label_set
 
 LABELS = label_set("mine", ["ground", "left", "right"])
@@ -14,7 +14,7 @@ LABELS = label_set("mine", ["ground", "left", "right"])
 def loaded(composed, num_workers):
     cfg = composed("train", f"data.num_workers={num_workers}")
     layout = build.layout(cfg)
-    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
     loader = data.train_dataloader()
     seen = []
     for epoch in range(2):
@@ -36,7 +36,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(composed):
 
 def test_evaluation_reads_every_picture_once_at_native_size(tmp_path):
     fabricate.folder(tmp_path)
-    pairs = {"val": Folder(tmp_path, LABELS).pairs("val")}
+    pairs = {"val": Folders()(tmp_path, "val")}
     data = SegmentationData(pairs, LABELS, None, seed=0, batch_size=8, eval_batch_size=2, num_workers=0)
     batches = list(data.val_dataloader())
     assert [name for batch in batches for name in batch["names"]] == [pair.name for pair in pairs["val"]]
@@ -46,7 +46,7 @@ def test_evaluation_reads_every_picture_once_at_native_size(tmp_path):
 
 def test_too_few_pictures_for_a_batch(tmp_path):
     fabricate.folder(tmp_path)
-    pairs = {"train": Folder(tmp_path, LABELS).pairs("train")}
+    pairs = {"train": Folders()(tmp_path, "train")}
     data = SegmentationData(pairs, LABELS, None, seed=0, batch_size=9, num_workers=0)
     with pytest.raises(
         ValueError, match=r"8 pictures, too few for one batch of data.batch_size=9 on each of 1 devices"

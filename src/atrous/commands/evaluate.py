@@ -24,5 +24,5 @@ def evaluate(cfg: DictConfig) -> float:
     about = {"split": cfg.split, "checkpoint": str(cfg.checkpoint), "inference": build.plain(run.inference)}
     pictures = Pictures(output / "pictures", cfg.pictures, test_name=cfg.split)
     trainer = build.trainer(cfg, [StepProgress(), pictures, EvaluationSummary(output, about)])
-    trainer.test(module, datamodule=build.data(run, pairs, layout.labels), verbose=False)
+    trainer.test(module, datamodule=build.data(run, pairs, layout), verbose=False)
     return float(trainer.callback_metrics["test/miou"])

@@ -19,7 +19,7 @@ def train(cfg: DictConfig) -> float:
     from atrous.checkpoint import CheckpointContents
 
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-    data = build.data(cfg, pairs, layout.labels)
+    data = build.data(cfg, pairs, layout)
     module = build.module(cfg, layout.labels)
     build.warn_of_small_batches(cfg, module.net)
     trainer = build.trainer(cfg, [ValidateLastStep(), CheckpointContents(build.plain(cfg), layout.labels)])

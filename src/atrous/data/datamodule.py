@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from atrous.data.batch import Batch
 from atrous.data.dataset import Augment, Sample, SegmentationDataset
+from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
 from atrous.data.sampler import EvaluationSampler, ShuffledSampler
 from atrous.labels import LabelSet
@@ -20,6 +21,7 @@ class SegmentationData(L.LightningDataModule):
     pairs: by stage, "train", "val" and "test"; a stage that does not run may be absent.
     batch_size, eval_batch_size: pictures a device and step.
     num_workers: a device's; None takes the processor's cores, divided among the devices, 8 at most.
+    label_format: how the label files spell the classes.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class SegmentationData(L.LightningDataModule):
         eval_batch_size: int = 1,
         num_workers: int | None = None,
         pin_memory: bool = True,
+        label_format: LabelFormat = INDEX,
     ) -> None:
         super().__init__()
         if batch_size < 1 or eval_batch_size < 1:
@@ -46,10 +49,11 @@ class SegmentationData(L.LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.num_workers = num_workers
         self.pin_memory = pin_memory
+        self.label_format = label_format
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of ``batch_size`` crops; the tail of an epoch that fills no batch is left out."""
-        dataset = SegmentationDataset(self.pairs["train"], self.labels, self.augment, self.seed)
+        dataset = self._dataset("train", self.augment)
         rank, world_size = self._place()
         sampler = ShuffledSampler(len(dataset), self.seed, rank, world_size)
         if len(sampler) < self.batch_size:
@@ -68,7 +72,7 @@ class SegmentationData(L.LightningDataModule):
         return self._evaluation_loader("test")
 
     def _evaluation_loader(self, stage: str) -> DataLoader[Sample]:
-        dataset = SegmentationDataset(self.pairs[stage], self.labels, None, self.seed)
+        dataset = self._dataset(stage, None)
         rank, world_size = self._place()
         if len(dataset) < world_size:
             raise ValueError(
@@ -77,6 +81,9 @@ class SegmentationData(L.LightningDataModule):
             )
         sampler = EvaluationSampler(len(dataset), rank, world_size)
         return self._loader(dataset, sampler, self.eval_batch_size, drop_last=False)
+
+    def _dataset(self, stage: str, augment: Augment | None) -> SegmentationDataset:
+        return SegmentationDataset(self.pairs[stage], self.labels, augment, self.seed, self.label_format)
 
     def _loader(
         self,

@@ -1,4 +1,4 @@
-"""One data set class for every layout: reads a pair, maps raw ids, augments.
+"""One data set class for every layout: reads a pair, maps its labels to classes, augments.
 
 What happens to a sample is a function of (seed, epoch, index) alone: not of workers, devices or restarts.
 """
@@ -6,7 +6,7 @@ What happens to a sample is a function of (seed, epoch, index) alone: not of wor
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
-from atrous.labels import UNKNOWN, LabelSet
+from atrous.labels import LabelSet
 
 Augment = Callable[
     [NDArray[np.uint8], NDArray[np.uint8], np.random.Generator], tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -42,11 +43,19 @@ class Sample(NamedTuple):
 class SegmentationDataset(Dataset[Sample]):
     """Samples of a list of pairs."""
 
-    def __init__(self, pairs: Sequence[Pair], labels: LabelSet, augment: Augment | None, seed: int) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        labels: LabelSet,
+        augment: Augment | None,
+        seed: int,
+        label_format: LabelFormat = INDEX,
+    ) -> None:
         self.pairs = pairs
         self.labels = labels
         self.augment = augment
         self.seed = seed
+        self.label_format = label_format
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -57,7 +66,7 @@ class SegmentationDataset(Dataset[Sample]):
         if pair.label is None:
             labels = np.full(image.shape[:2], self.labels.ignore_index, np.uint8)
         else:
-            labels = read_labels(pair.label, self.labels)
+            labels = read_labels(pair.label, self.labels, self.label_format)
         if image.shape[:2] != labels.shape:
             raise ValueError(
                 f"{pair.label}: labels of {_size(labels)} pixels for a picture of {_size(image)} "
@@ -91,26 +100,28 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     )
 
 
-def read_labels(path: Path, labels: LabelSet) -> NDArray[np.uint8]:
-    """Class indices: uint8 (H, W), 0..C-1 and the ignore index, from a grey or palette PNG of raw ids.
+def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX) -> NDArray[np.uint8]:
+    """Class indices: uint8 (H, W), 0..C-1 and the ignore index.
 
-    Raises ValueError: unreadable or truncated, not single-channel, or a raw id that the label set does not
-    have.
+    Raises ValueError: unreadable or truncated, of the wrong number of channels, or a value that the label set
+    or the format does not have.
     """
+    pixels = read_image(path) if label_format.of_colors else _read_channel(path)
+    try:
+        return label_format(pixels, labels)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _read_channel(path: Path) -> NDArray[Any]:
+    """A grey picture's values or a palette's indices: (H, W)."""
     image = _open(path)
     if image.mode not in ("L", "P", "1", "I;16", "I"):
         raise ValueError(
             f"{path}: label file of mode {image.mode}; expected one channel of class ids (grey, or a "
-            "palette's index)"
+            "palette's index); for labels in colours, or light on dark, choose another label format"
         )
-    raw = np.array(image)
-    if raw.size and int(raw.max()) > 255:
-        raise _outside(path, int(raw.max()), labels)
-    mapped = labels.raw_table[raw.astype(np.uint8)]
-    unknown = mapped == UNKNOWN
-    if unknown.any():
-        raise _outside(path, int(raw[unknown][0]), labels)
-    return mapped.astype(np.uint8)
+    return np.array(image)
 
 
 def _open(path: Path) -> Image.Image:
@@ -125,21 +136,6 @@ def _open(path: Path) -> Image.Image:
     if deep_color:  # pillow would keep the high bytes without a word
         raise ValueError(f"{path}: 16 bits a channel; expected 8 bits: convert it first")
     return image
-
-
-def _outside(path: Path, value: int, labels: LabelSet) -> ValueError:
-    return ValueError(
-        f"{path}: label value {value} is not in label set '{labels.name}'; known raw ids are "
-        f"{_ranges(sorted(labels.raw_ids))}: correct the file, or list the value under the label set's "
-        "ignore"
-    )
-
-
-def _ranges(values: Sequence[int]) -> str:
-    """[0, 1, 2, 5] -> '0..2, 5'."""
-    starts = [value for value in values if value - 1 not in values]
-    ends = [value for value in values if value + 1 not in values]
-    return ", ".join(f"{a}" if a == b else f"{a}..{b}" for a, b in zip(starts, ends, strict=True))
 
 
 def _size(pixels: NDArray[np.uint8]) -> str:

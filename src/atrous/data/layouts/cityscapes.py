@@ -8,6 +8,7 @@ Licence: non-commercial, after registration.
         gtFine/{train,val,test}/<city>/<city>_<seq>_<frame>_gtFine_labelIds.png
 
 No converter is needed: raw ids (0..33, licence plate -1, which a PNG holds as 255) are mapped while reading.
+With data.lists=FOLDER the pairs are those of FOLDER/{split}.lst: lines `image label`, test lines `image`.
 Label sets: 19 (the benchmark's train ids), 20 (the 19 plus misc, which takes the rest), 34 (all raw ids).
 Source of the ids and colours: cityscapesscripts, helpers/labels.py.
 """
@@ -15,15 +16,10 @@ Source of the ids and colours: cityscapesscripts, helpers/labels.py.
 from pathlib import Path
 from typing import NamedTuple
 
-from atrous.data.layouts.pairs import (
-    IMAGE_SUFFIXES,
-    LABEL_SUFFIXES,
-    Pair,
-    list_files,
-    match,
-    require_root,
-    require_split,
-)
+from atrous.data.label_formats import INDEX, LabelFormat
+from atrous.data.layouts.lists import ListFile
+from atrous.data.layouts.pairs import Pair, require_root, require_split
+from atrous.data.layouts.sources import Folders, find_pairs
 from atrous.labels import IGNORE_INDEX, Color, LabelSet, label_set
 
 LICENSE_PLATE = 255
@@ -99,30 +95,44 @@ assert LABEL_SETS[19].ignore_index == IGNORE_INDEX
 
 
 class Cityscapes:
-    """Cityscapes' pairs under ``root``, seen through one of its label sets."""
+    """Cityscapes' pairs under ``root``, seen through one of its label sets.
 
-    def __init__(self, root: str | Path, num_classes: int = 19) -> None:
-        self.root = Path(root)
+    lists: the folder of {split}.lst, under the root or absolute; None: whatever stands in the tree.
+    """
+
+    label_format: LabelFormat = INDEX
+
+    def __init__(self, root: str | Path, num_classes: int = 19, lists: str | None = None) -> None:
         if num_classes not in LABEL_SETS:
             raise ValueError(
                 f"data.layout.num_classes={num_classes}: Cityscapes has the label sets 19, 20 and 34"
             )
         self.labels = LABEL_SETS[num_classes]
-        require_root(self.root, "Cityscapes", __doc__)
+        self.root = require_root(root, "Cityscapes", __doc__)
+        self._lists = lists
 
     def pairs(self, split: str) -> list[Pair]:
         """The pairs of ``train``, ``val``, ``trainval``, or ``test`` (pictures without labels)."""
         require_split(split, ("train", "val", "trainval", "test"), "Cityscapes")
         if split == "trainval":
             return self.pairs("train") + self.pairs("val")
-        images = self._by_city("leftImg8bit", split, IMAGE_SUFFIXES, "_leftImg8bit")
-        if split == "test":
-            return [Pair(name, path, None) for name, path in sorted(images.items())]
-        return match(images, self._by_city("gtFine", split, LABEL_SUFFIXES, "_gtFine_labelIds"), split)
+        if self._lists is not None:
+            return [
+                _native(pair)
+                for pair in find_pairs(ListFile(f"{self._lists}/{{split}}.lst"), self.root, split, __doc__)
+            ]
+        labels = None if split == "test" else "gtFine/{split}"
+        tree = Folders("leftImg8bit/{split}", labels, "_leftImg8bit", "_gtFine_labelIds", deep=True)
+        return find_pairs(tree, self.root, split, __doc__)
 
-    def _by_city(self, kind: str, split: str, suffixes: frozenset[str], ending: str) -> dict[str, Path]:
-        folder = self.root / kind / split
-        if not folder.is_dir():
-            raise ValueError(f"{folder}: no such folder; the tree must look like this:\n\n{__doc__}")
-        cities = sorted(city for city in folder.iterdir() if city.is_dir())
-        return {name: path for city in cities for name, path in list_files(city, suffixes, ending).items()}
+
+def _native(pair: Pair) -> Pair:
+    """A listed pair under the name it has in the tree.
+
+    Raises ValueError: labels of train ids, which would be taken for raw ids.
+    """
+    if pair.label is not None and not pair.label.stem.endswith("_labelIds"):
+        raise ValueError(
+            f"{pair.label}: the list names labels other than raw ids; list *_gtFine_labelIds.png"
+        )
+    return pair._replace(name=pair.name.removesuffix("_leftImg8bit"))

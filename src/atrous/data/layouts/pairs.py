@@ -1,9 +1,12 @@
-"""What every layout shares: a pair of files, and the listing of folders into pairs."""
+"""What every layout shares: a pair of files, the listing of folders into pairs, and what is said of a wrong
+tree.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from atrous.data.label_formats import LabelFormat
 from atrous.labels import LabelSet
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -19,72 +22,86 @@ class Pair(NamedTuple):
 
 
 class Layout(Protocol):
-    """Where a data set's pairs lie on disk, and what its labels mean."""
+    """Where a data set's pairs lie on disk, what its labels mean and how its files spell them."""
 
     labels: LabelSet
+    label_format: LabelFormat
 
     def pairs(self, split: str) -> list[Pair]:
         """The pairs of a split, ordered by name."""
         ...
 
 
-def require_root(root: Path, what: str, description: str | None) -> None:
-    """Stop with the expected tree when the data are not there.
+def require_root(root: str | Path, what: str, tree: str | None) -> Path:
+    """``root``, if the data are there.
 
+    tree: shown when they are not.
     Raises ValueError: ``root`` is no folder.
     """
-    if not root.is_dir():
+    if not Path(root).is_dir():
         raise ValueError(
             f"data.root={root}: no such folder; {what} is expected there "
-            f"(set data.root=FOLDER, or paths.data=FOLDER for the folder above it).\n\n{description or ''}"
+            f"(set data.root=FOLDER, or paths.data=FOLDER for the folder above it).\n\n{tree or ''}"
         )
+    return Path(root)
 
 
-def require_split(split: str, known: Sequence[str], what: str) -> None:
+def require_split(split: str, known: Iterable[str], what: str) -> None:
     """Raises ValueError: the data set has no such split."""
+    known = tuple(known)
     if split not in known:
         raise ValueError(f"split '{split}': {what} has no such split; choose one of {', '.join(known)}")
 
 
+def unpacked(root: Path, folder: str, holds: str) -> Path:
+    """Where an archive's ``folder`` lies: ``root`` may be it, hold it, or hold it twice, one in the other.
+
+    holds: a folder inside it.
+    """
+    places = (root, root / folder, root / folder / folder)
+    return next((place for place in places if (place / holds).is_dir()), root / folder)
+
+
 def list_files(
-    folder: Path, suffixes: Iterable[str], ending: str = "", description: str | None = None
+    folder: Path, suffixes: Iterable[str], ending: str = "", deep: bool = False
 ) -> dict[str, Path]:
-    """The files directly in ``folder`` by name, without ``ending`` and suffix; hidden files are passed over.
+    """The files in ``folder`` by name, without ``ending`` and suffix; hidden files are passed over.
 
     ending: what the wanted stems end in ("_leftImg8bit"); it is cut off.
-    description: the tree to show when the folder is missing.
-    Raises ValueError: the folder is missing, or two files share a name.
+    deep: in the folders below as well.
+    Raises ValueError: two files share a name.  FileNotFoundError: the folder is missing.
     """
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; the tree must look like this:\n\n{description or ''}")
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        usable = path.suffix.lower() in suffixes and path.stem.endswith(ending)
-        if not usable or path.name.startswith("."):
+    for path in sorted(_visible(folder, deep)):
+        if path.suffix.lower() not in suffixes or not path.stem.endswith(ending):
             continue
         name = path.stem.removesuffix(ending)
         if name in found:
-            raise ValueError(f"{path}: same name as {found[name].name}; keep one of the two")
+            raise ValueError(f"{path}: same name as {found[name]}; keep one of the two")
         found[name] = path
     return found
 
 
-def match(images: Mapping[str, Path], labels: Mapping[str, Path], split: str) -> list[Pair]:
+def _visible(folder: Path, deep: bool) -> list[Path]:
+    here = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    below = [path for path in here if path.is_dir()] if deep else []
+    return [*here, *(path for sub in below for path in _visible(sub, deep))]
+
+
+def match(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Pair]:
     """Pictures and labels of the same name, as pairs.
 
-    Raises ValueError: a picture without labels, labels without a picture, or nothing at all.
+    Raises ValueError: a picture without labels, or labels without a picture.
     """
     without_label = sorted(set(images) - set(labels))
     if without_label:
-        raise ValueError(_unmatched("picture without label", [images[name] for name in without_label], split))
+        raise ValueError(_unmatched("picture without label", [images[name] for name in without_label]))
     without_image = sorted(set(labels) - set(images))
     if without_image:
-        raise ValueError(_unmatched("label without picture", [labels[name] for name in without_image], split))
+        raise ValueError(_unmatched("label without picture", [labels[name] for name in without_image]))
     return [Pair(name, images[name], labels[name]) for name in sorted(images)]
 
 
-def _unmatched(what: str, paths: Sequence[Path], split: str) -> str:
+def _unmatched(what: str, paths: Sequence[Path]) -> str:
     others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
-    return (
-        f"{paths[0]}: {what} in split '{split}'{others}; add its partner, or take the file out of the folder"
-    )
+    return f"{paths[0]}: {what}{others}; add its partner, or take the file out of the folder"

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import LABEL_SUFFIXES, Pair, list_files, match, require_split
 from atrous.labels import IGNORE_INDEX, label_set
 
@@ -41,6 +42,7 @@ class Synthetic:
     """Scenes of ``size`` x ``size`` pixels, drawn into ``root`` where they are missing."""
 
     labels = LABELS
+    label_format: LabelFormat = INDEX
 
     def __init__(self, root: str | Path, num_scenes: Mapping[str, int], size: int = 128) -> None:
         self.root = Path(root) / f"v{VERSION}-{size}"
@@ -65,7 +67,7 @@ class Synthetic:
         wanted = set(names)
         return [
             pair
-            for pair in match(list_files(images, {".png"}), list_files(labels, LABEL_SUFFIXES), split)
+            for pair in match(list_files(images, {".png"}), list_files(labels, LABEL_SUFFIXES))
             if pair.name in wanted
         ]
 
