@@ -11,13 +11,16 @@ from atrous.commands.train import train
 GROUPS = (
     "augment",
     "callbacks",
+    "class_weights",
     "data",
     "debug",
     "inference",
     "logger",
     "loss",
+    "mix",
     "model",
     "optimizer",
+    "sampling",
     "scheduler",
     "trainer",
 )
@@ -28,6 +31,7 @@ CHOICES = [
     if not path.stem.startswith("_")
 ]
 NEEDS = {
+    ("mix", "copy_paste"): ["mix.classes=[ring]"],
     ("inference", "slide"): ["inference.window=[48,48]", "inference.stride=[32,32]"],
 }
 

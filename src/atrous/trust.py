@@ -9,6 +9,7 @@ from typing import Any
 
 # Our own rooms, not the whole package, so that no command can be called: their public classes and functions.
 OWN = (
+    "atrous.class_weights",
     "atrous.data",
     "atrous.inference",
     "atrous.labels",

@@ -10,14 +10,17 @@ from torch.utils.data import DataLoader
 from atrous.data.batch import Batch
 from atrous.data.dataset import Augment, Sample, SegmentationDataset
 from atrous.data.layouts.pairs import Pair
-from atrous.data.sampler import EvaluationSampler, ShuffledSampler
+from atrous.data.mix import Mix
+from atrous.data.sampler import EvaluationSampler, Order, Shuffled, TrainingSampler
 from atrous.labels import LabelSet
 
 
 class SegmentationData(L.LightningDataModule):
-    """Loaders over lists of pairs: shuffled and augmented for training, native and in order for evaluation.
+    """Loaders over lists of pairs: drawn and augmented for training, native and in order for evaluation.
 
     pairs: by stage, "train", "val" and "test"; a stage that does not run may be absent.
+    order: of the training samples; None shuffles them.
+    mix: of two training samples; None leaves them as they are.
     batch_size, eval_batch_size: pictures a device and step.
     num_workers: a device's; None takes the processor's cores, divided among the devices, 8 at most.
     """
@@ -26,12 +29,15 @@ class SegmentationData(L.LightningDataModule):
         self,
         pairs: Mapping[str, Sequence[Pair]],
         labels: LabelSet,
-        augment: Augment | None,
+        augment: Augment | None = None,
+        *,
         seed: int,
         batch_size: int,
         eval_batch_size: int = 1,
         num_workers: int | None = None,
         pin_memory: bool = True,
+        order: Order | None = None,
+        mix: Mix | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1 or eval_batch_size < 1:
@@ -46,12 +52,14 @@ class SegmentationData(L.LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.num_workers = num_workers
         self.pin_memory = pin_memory
+        self.order = order or Shuffled()
+        self.mix = mix
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of ``batch_size`` crops; the tail of an epoch that fills no batch is left out."""
-        dataset = SegmentationDataset(self.pairs["train"], self.labels, self.augment, self.seed)
+        dataset = SegmentationDataset(self.pairs["train"], self.labels, self.augment, self.seed, self.mix)
         rank, world_size = self._place()
-        sampler = ShuffledSampler(len(dataset), self.seed, rank, world_size)
+        sampler = TrainingSampler(len(dataset), self.order, self.seed, rank, world_size)
         if len(sampler) < self.batch_size:
             raise ValueError(
                 f"the train split has {len(dataset)} pictures, too few for one batch of "
@@ -81,7 +89,7 @@ class SegmentationData(L.LightningDataModule):
     def _loader(
         self,
         dataset: SegmentationDataset,
-        sampler: ShuffledSampler | EvaluationSampler,
+        sampler: TrainingSampler | EvaluationSampler,
         batch_size: int,
         drop_last: bool,
     ) -> DataLoader[Sample]:
