@@ -11,8 +11,8 @@ from atrous.labels import label_set
 LABELS = label_set("mine", ["ground", "left", "right"])
 
 
-def loaded(composed, num_workers):
-    cfg = composed("train", f"data.num_workers={num_workers}")
+def loaded(composed, num_workers, *options):
+    cfg = composed("train", f"data.num_workers={num_workers}", *options)
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
     loader = data.train_dataloader()
@@ -23,8 +23,9 @@ def loaded(composed, num_workers):
     return seen
 
 
-def test_batches_do_not_depend_on_the_number_of_workers(composed):
-    alone, four = loaded(composed, 0), loaded(composed, 4)
+@pytest.mark.parametrize("options", [(), ("sampling=class_uniform", "mix=classmix")])
+def test_batches_do_not_depend_on_the_number_of_workers(composed, options):
+    alone, four = loaded(composed, 0, *options), loaded(composed, 4, *options)
     for epoch_a, epoch_b in zip(alone, four, strict=True):
         assert len(epoch_a) == len(epoch_b) == 3
         for a, b in zip(epoch_a, epoch_b, strict=True):
@@ -32,6 +33,23 @@ def test_batches_do_not_depend_on_the_number_of_workers(composed):
             assert torch.equal(a["images"], b["images"])
             assert torch.equal(a["labels"], b["labels"])
     assert not torch.equal(alone[0][0]["images"], alone[1][0]["images"])  # another epoch is another draw
+
+
+def test_rare_classes_are_seen_more(composed):
+    """In the labels that leave the loader, as shares of the pixels."""
+
+    def share(*options):
+        options = ("data.crop_size=[24,24]", "augment=crop", *options)
+        batches = [batch["labels"] for epoch in loaded(composed, 0, *options) for batch in epoch]
+        return (torch.stack(batches) == 4).float().mean().item()
+
+    plain, by_class, pasted = (
+        share(),
+        share("sampling=class_uniform", "sampling.share=1.0"),
+        share("mix=copy_paste", "mix.classes=[ring]", "mix.probability=1.0"),
+    )
+    assert by_class > 1.5 * plain
+    assert pasted > 1.5 * plain
 
 
 def test_evaluation_reads_every_picture_once_at_native_size(tmp_path):

@@ -83,13 +83,20 @@ def _write(file: Path, counts: NDArray[np.int64]) -> None:
     np.save(packed, counts)
     body = zlib.compress(packed.getvalue())
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(hashlib.sha256(body).digest() + body)
-        os.replace(temporary, file)
+        _replace(file, hashlib.sha256(body).digest() + body)
     except OSError as error:
         rank_zero_warn(
             f"{file.parent}: the class counts cannot be kept there ({error.strerror}), and the next training "
             "counts anew; set paths.cache=FOLDER to a folder that can be written"
         )
+
+
+def _replace(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+        os.replace(temporary, file)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
