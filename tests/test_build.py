@@ -109,7 +109,7 @@ def test_mixing_needs_crops_of_one_size(composed):
 
 
 def test_evaluation_is_neither_sampled_nor_mixed(composed):
-    cfg = composed("train", "mix=classmix", "sampling=class_uniform", "sampling.min_pixels=1000000")
+    cfg = composed("train", "mix=copy_paste", "sampling=class_uniform", "sampling.share=7")  # both wrong
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("val",)), layout.labels)
     assert data.val_dataloader().dataset.mix is None

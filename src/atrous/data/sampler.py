@@ -39,7 +39,7 @@ class ClassUniform:
     shuffled part of all; an epoch is as long as without.
     counts: gives int64 (num_pictures, C + 1), as statistics.class_counts.
     share: of the samples that are drawn by class, in [0, 1].
-    min_pixels: a picture with fewer pixels of a class is not drawn for it.
+    min_pixels: a picture with fewer pixels of a class is not drawn for it, unless none has as many.
     Source: Zhu et al., "Improving semantic segmentation via video propagation and label relaxation", 2019
     (class uniform sampling).
     """
@@ -52,13 +52,12 @@ class ClassUniform:
                 f"sampling.share={share}, sampling.min_pixels={min_pixels}: expected a share from 0 to 1, "
                 "and 1 pixel or more"
             )
-        holders = [np.flatnonzero(pixels >= min_pixels) for pixels in counts()[:, :-1].T]
-        self.holders = {index: pictures for index, pictures in enumerate(holders) if len(pictures)}
-        if not self.holders:
-            raise ValueError(
-                f"sampling.min_pixels={min_pixels}: no training picture has so many of any class; lower it"
-            )
         self.share = share
+        self.holders = {
+            index: np.flatnonzero(pixels >= (min_pixels if pixels.max() >= min_pixels else 1))
+            for index, pixels in enumerate(counts()[:, :-1].T)
+            if pixels.any()
+        }
 
     def __call__(self, num_samples: int, seed: int, epoch: int) -> list[SampleKey]:
         """The two parts, shuffled together."""
