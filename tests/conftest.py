@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,14 @@ def real_data() -> Path:
     if REAL_DATA is None or not Path(REAL_DATA).is_dir():
         pytest.skip("ATROUS_DATA names no folder with real data")
     return Path(REAL_DATA).resolve()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests keep between runs (paths.cache) does not lie in the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATROUS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -58,3 +58,74 @@ def test_small_batches_are_warned_of(composed):
     net = build.module(cfg, build.layout(cfg).labels).net
     with pytest.warns(UserWarning, match="batch norm sees data.batch_size=4 pictures a device"):
         build.warn_of_small_batches(cfg, net)
+
+
+def class_weights_of(cfg):
+    layout = build.layout(cfg)
+    build.set_class_weights(cfg, build.pairs(cfg, layout, ("train",))["train"], layout)
+    return build.module(cfg, layout.labels)
+
+
+def weights_in(term):
+    return term.weights.table[:5].tolist()
+
+
+def test_a_formula_fills_in_the_class_weights_of_every_loss_that_takes_them(composed, tmp_path, capsys):
+    options = (
+        "class_weights=median_frequency",
+        f"paths.cache={tmp_path / 'cache'}",
+        "loss=[ohem,dice,focal]",
+    )
+    cfg = composed("train", *options)
+    losses = class_weights_of(cfg).losses
+    values = list(cfg.class_weights["values"])
+    assert weights_in(losses["ohem"]) == weights_in(losses["focal"]) == pytest.approx(values)
+    assert min(values) < 0.5  # the ground
+    assert sorted(values)[2] == 1  # the median of five classes
+    assert "counting the classes in 12 label files" in capsys.readouterr().out
+    assert build.plain(cfg)["class_weights"]["values"] == values
+
+    # A resumed run brings its numbers, and counts nothing.
+    again = composed("train", *options, "class_weights.values=[1,2,3,4,5]", f"paths.cache={tmp_path / 'no'}")
+    assert weights_in(class_weights_of(again).losses["ohem"]) == [1, 2, 3, 4, 5]
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_loss_may_have_a_list_of_its_own(composed):
+    own = "loss.cross_entropy.loss.class_weights=[1,2,3,4,5]"
+    cfg = composed("train", "loss=[cross_entropy,focal]", own, "class_weights=inverse_log")
+    losses = class_weights_of(cfg).losses
+    assert weights_in(losses["cross_entropy"]) == [1, 2, 3, 4, 5]
+    assert weights_in(losses["focal"]) == pytest.approx(list(cfg.class_weights["values"]))
+    plain = class_weights_of(composed("train", own))
+    assert weights_in(plain.losses["cross_entropy"]) == [1, 2, 3, 4, 5]
+    listed = class_weights_of(composed("train", "class_weights.values=[5,4,3,2,1]"))
+    assert weights_in(listed.losses["cross_entropy"]) == [5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("options", [["loss=dice"], ["loss.cross_entropy.loss.class_weights=[1,1,1,1,1]"]])
+def test_class_weights_that_no_loss_takes_are_told(composed, options):
+    with pytest.raises(ValueError, match="class_weights: a formula is chosen, but no loss takes its weights"):
+        class_weights_of(composed("train", "class_weights=inverse_log", *options))
+
+
+def test_the_number_of_class_weights_is_checked(composed):
+    with pytest.raises(ValueError, match="class_weights has 2 entries; expected 5, one a class"):
+        class_weights_of(composed("train", "class_weights.values=[1,2]"))
+
+
+def test_mixing_needs_crops_of_one_size(composed):
+    cfg = composed("train", "mix=classmix")
+    cfg.augment = None  # as an experiment may have it
+    layout = build.layout(cfg)
+    with pytest.raises(ValueError, match="mix pastes between crops of one size: choose an augment"):
+        build.data(cfg, build.pairs(cfg, layout, ("train",)), layout)
+
+
+def test_evaluation_is_neither_sampled_nor_mixed(composed):
+    cfg = composed("train", "mix=copy_paste", "sampling=class_uniform", "sampling.share=7")  # both wrong
+    layout = build.layout(cfg)
+    data = build.data(cfg, build.pairs(cfg, layout, ("val",)), layout)
+    assert data.val_dataloader().dataset.mix is None
+    assert [batch["names"] for batch in data.val_dataloader()] == [[f"000{index}"] for index in range(5)]

@@ -14,6 +14,7 @@ from atrous.commands.train import train
 GROUPS = (
     "augment",
     "callbacks",
+    "class_weights",
     "data",
     "data/label_format",
     "data/source",
@@ -21,8 +22,10 @@ GROUPS = (
     "inference",
     "logger",
     "loss",
+    "mix",
     "model",
     "optimizer",
+    "sampling",
     "scheduler",
     "trainer",
 )
@@ -34,6 +37,7 @@ CHOICES = [
 ]
 NEEDS = {
     ("callbacks", "mask_annealing"): ["model=eomt", "model.encoder=vit_tiny_patch16_224"],
+    ("mix", "copy_paste"): ["mix.classes=[ring]"],
     ("inference", "slide"): ["inference.window=[48,48]", "inference.stride=[32,32]"],
     ("loss", "mask_classification"): ["model=eomt", "model.encoder=vit_tiny_patch16_224"],
     ("model", "dpt"): ["model.encoder=tu-vit_tiny_patch16_224"],

@@ -17,6 +17,12 @@ def test_plain_data_round_trip(classes):
     assert labels.num_classes == len(classes)
 
 
+def test_a_class_has_its_index_by_name():
+    assert [CAMVID.index(name) for name in CAMVID.classes] == list(range(11))
+    with pytest.raises(ValueError, match="label set 'camvid_11' has no class 'cyclist'; its classes: sky, b"):
+        CAMVID.index("cyclist")
+
+
 @given(names)
 def test_mirroring_twice_changes_nothing(classes):
     labels = label_set("some", classes, mirror_pairs=[(classes[0], classes[-1])])

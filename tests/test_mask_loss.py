@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.mask_loss import MaskClassification
+from atrous.losses import MaskClassification
 from atrous.outputs import Masks
 
 C, IGNORE = 4, 255

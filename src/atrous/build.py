@@ -5,6 +5,8 @@ Heavy imports stay inside the functions: a wrong path in a config is told before
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -21,6 +23,8 @@ from atrous.trust import require_trusted
 
 if TYPE_CHECKING:
     import lightning as L
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
     from atrous.checkpoint import Checkpoint
@@ -62,26 +66,64 @@ def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) ->
     """The loaders of the pairs that were found in the layout ``where``."""
     from atrous.data.datamodule import SegmentationData
 
+    return SegmentationData(
+        found,
+        where.labels,
+        where.label_format,
+        seed=cfg.seed,
+        batch_size=cfg.data.batch_size,
+        eval_batch_size=cfg.data.eval_batch_size,
+        num_workers=cfg.data.num_workers,
+        **(_training_samples(cfg, found["train"], where) if "train" in found else {}),
+    )
+
+
+def _training_samples(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> dict[str, Any]:
+    """How the training samples are drawn, augmented and mixed."""
     labels = where.labels
-    augment = None
+    counts = cache(lambda: _class_counts(cfg, pairs, where))
+    made: dict[str, Any] = {}
     if cfg.augment is not None:
-        augment = _make(
+        made["augment"] = _make(
             cfg.augment,
             crop_size=cfg.data.crop_size,
             mirror_table=labels.mirror_table,
             ignore_index=labels.ignore_index,
             mean=list(cfg.model.mean),
         )
-    return SegmentationData(
-        found,
-        labels,
-        augment,
-        seed=cfg.seed,
-        batch_size=cfg.data.batch_size,
-        eval_batch_size=cfg.data.eval_batch_size,
-        num_workers=cfg.data.num_workers,
-        label_format=where.label_format,
-    )
+    if cfg.get("sampling"):
+        made["order"] = _make(cfg.sampling, counts=counts)
+    if cfg.get("mix"):
+        if cfg.augment is None:
+            raise ValueError("mix pastes between crops of one size: choose an augment, or mix=none")
+        made["mix"] = _make(cfg.mix)(labels=labels, counts=counts)
+    return made
+
+
+def set_class_weights(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> None:
+    """Compute class_weights.values by the chosen formula; a resumed run has them already.
+
+    Raises ValueError: no chosen loss takes them.
+    """
+    chosen = cfg.get("class_weights")
+    if not chosen or chosen["formula"] is None or chosen["values"] is not None:
+        return
+    if "${class_weights.values}" not in str(plain(cfg).get("loss")):
+        raise ValueError(
+            "class_weights: a formula is chosen, but no loss takes its weights; choose cross_entropy, ohem, "
+            "focal or boundary without weights of its own, or class_weights=none"
+        )
+    weights = _make(chosen["formula"])(_class_counts(cfg, pairs, where))
+    chosen["values"] = [float(f"{weight:.6g}") for weight in weights]
+
+
+def _class_counts(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> "NDArray[np.int64]":
+    from lightning.pytorch.utilities import rank_zero_only
+
+    from atrous.data.statistics import class_counts
+
+    folder = Path(cfg.paths.cache).expanduser()
+    return class_counts(pairs, where.labels, where.label_format, folder, tell=rank_zero_only(print))
 
 
 def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":

@@ -89,6 +89,10 @@ class LabelSet:
         palette[: self.num_classes] = self.colors
         return palette
 
+    def index(self, class_name: str) -> int:
+        """The index of a class.  Raises ValueError: there is no such class."""
+        return _index({name: index for index, name in enumerate(self.classes)}, class_name, self.name)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as a checkpoint holds it."""
         return {

@@ -16,7 +16,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from atrous.data.batch import Batch
 from atrous.inference import Inference, most_likely, whole
 from atrous.labels import LabelSet
-from atrous.mask_loss import MaskClassification
+from atrous.losses import MaskClassification
 from atrous.metrics import Evaluation, Scores, image_miou, scores
 from atrous.outputs import Masks, Supervised
 

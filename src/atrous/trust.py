@@ -9,11 +9,11 @@ from typing import Any
 
 # Our own rooms, not the whole package, so that no command can be called: their public classes and functions.
 OWN = (
+    "atrous.class_weights",
     "atrous.data",
     "atrous.inference",
     "atrous.labels",
     "atrous.losses",
-    "atrous.mask_loss",
     "atrous.models",
     "atrous.optim",
     "atrous.schedules",

@@ -16,7 +16,7 @@ class Seen(L.Callback):
 
 def fit(cfg, seen):
     layout = build.layout(cfg)
-    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout.labels)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
     build.trainer(cfg, [seen]).fit(build.module(cfg, layout.labels), datamodule=data)
 
 

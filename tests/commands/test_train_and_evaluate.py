@@ -3,10 +3,12 @@
 import csv
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import CHECKOUT, TINY
 
 from atrous import checkpoint
@@ -104,6 +106,33 @@ def test_resume_goes_on_in_the_folder_and_with_the_config_of_the_run(command):
     )
     finished = command.fail("train.py", f"resume={run}/last.ckpt", "trainer.max_steps=5")
     assert "its training is finished after 5 steps; to go on raise trainer.max_steps" in finished
+
+
+def test_class_weights_are_counted_once_and_kept_with_the_run(command):
+    weighted = ("class_weights=median_frequency", "paths.cache=cache", "model=unet")
+    printed = command.succeed("train.py", *TINY, *weighted, "hydra.run.dir=run")
+    assert printed.count("counting the classes in 12 label files") == 1
+    assert "counting" not in command.succeed("train.py", *TINY, *weighted, "hydra.run.dir=again")
+    run = command.folder / "run"
+    weights = checkpoint.read(run / "last.ckpt").config["class_weights"]["values"]
+    assert len(weights) == 5
+    assert yaml.safe_load((run / "config.yaml").read_text())["class_weights"]["values"] == weights
+
+    shutil.rmtree(command.folder / "cache")
+    resumed = command.succeed(
+        "train.py", f"resume={run}/last.ckpt", "trainer.max_steps=4", "data.limits.train=8"
+    )
+    assert "counting" not in resumed
+    assert checkpoint.read(run / "last.ckpt").config["class_weights"]["values"] == weights
+
+
+def test_two_processes_draw_by_class_and_mix(command):
+    options = ("trainer=ddp", "trainer.devices=2", "data.batch_size=2", "class_weights=inverse_log")
+    command.succeed(
+        "train.py", *TINY, *options, "sampling=class_uniform", "mix=classmix", "hydra.run.dir=run"
+    )
+    stored = checkpoint.read(command.folder / "run" / "last.ckpt")
+    assert len(stored.config["class_weights"]["values"]) == 5
 
 
 def test_a_checkpoint_stands_alone_and_is_plain_data(command):
@@ -257,6 +286,17 @@ def test_help_shows_choices_and_values(command):
         (["evaluate.py", "checkpoint=."], "checkpoint=.: a folder; give a checkpoint in it"),
         (["train.py", "model.encoder=resnet17"], "model.encoder=resnet17: no such encoder"),
         (["train.py", "--config-dir=nowhere"], "nowhere' not found"),
+        (["train.py", "mix=copy_paste"], "mix.classes=[]: expected a list of class names"),
+        (
+            ["train.py", "mix=copy_paste", "mix.classes=[rng]"],
+            "has no class 'rng'; its classes: ground, disk",
+        ),
+        (["train.py", "sampling.share=1"], "sampling.share: no such option"),
+        (
+            ["train.py", "class_weights=inverse_log", "loss=dice"],
+            "class_weights: a formula is chosen, but no",
+        ),
+        (["train.py", "loss=boundary", "loss.boundary.loss.radius=0"], "radius=0, strength=4.0: expected a"),
     ],
 )
 def test_wrong_input_is_told_in_a_sentence(command, args, message):

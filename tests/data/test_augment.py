@@ -33,6 +33,34 @@ def test_windows_lie_inside_and_keep_the_scale(height, width, crop_height, crop_
         assert abs(out - length * factor) <= max(1, factor)  # a pixel, of the source or of the crop
 
 
+@given(sides, sides, sides, sides, st.floats(0.25, 4), st.data())
+def test_windows_hold_the_pixel_that_they_must(height, width, crop_height, crop_width, factor, data):
+    pixel = data.draw(st.tuples(st.integers(0, height - 1), st.integers(0, width - 1)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 100)))
+    window = draw_window((height, width), (crop_height, crop_width), factor, rng, pixel)
+    assert 0 <= window.top <= pixel[0] < window.top + window.height <= height
+    assert 0 <= window.left <= pixel[1] < window.left + window.width <= width
+
+
+def test_windows_around_a_pixel_take_every_place_that_shows_it():
+    rng = np.random.default_rng(0)
+    lefts = [draw_window((1, 10), (1, 4), 1.0, rng, (0, 2)).left for _ in range(500)]
+    assert set(lefts) == {0, 1, 2}
+    assert min(lefts.count(left) for left in (0, 1, 2)) > 120
+
+
+def test_a_focus_is_in_the_crop():
+    labels = np.zeros((200, 200), np.uint8)
+    labels[150, 37], labels[3, 199] = 1, 1
+    image = np.dstack([labels * 100] * 3)
+    crops = {}
+    for focus in (None, 1):
+        one = augment((20, 30), scale=(1, 2), max_class_share=0.75, flip_probability=0)
+        crops[focus] = [one(image, labels, np.random.default_rng(seed), focus)[1] for seed in range(100)]
+    assert all((crop == 1).any() for crop in crops[1])
+    assert sum((crop == 1).any() for crop in crops[None]) < 10
+
+
 @settings(max_examples=30)
 @given(sides, sides, st.integers(0, 2**32))
 def test_crops_have_the_size_and_only_labels_that_were_there(height, width, seed):

@@ -11,8 +11,8 @@ from atrous.labels import label_set
 LABELS = label_set("mine", ["ground", "left", "right"])
 
 
-def loaded(composed, num_workers):
-    cfg = composed("train", f"data.num_workers={num_workers}")
+def loaded(composed, num_workers, *options):
+    cfg = composed("train", f"data.num_workers={num_workers}", *options)
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
     loader = data.train_dataloader()
@@ -23,8 +23,9 @@ def loaded(composed, num_workers):
     return seen
 
 
-def test_batches_do_not_depend_on_the_number_of_workers(composed):
-    alone, four = loaded(composed, 0), loaded(composed, 4)
+@pytest.mark.parametrize("options", [(), ("sampling=class_uniform", "mix=classmix")])
+def test_batches_do_not_depend_on_the_number_of_workers(composed, options):
+    alone, four = loaded(composed, 0, *options), loaded(composed, 4, *options)
     for epoch_a, epoch_b in zip(alone, four, strict=True):
         assert len(epoch_a) == len(epoch_b) == 3
         for a, b in zip(epoch_a, epoch_b, strict=True):
@@ -34,10 +35,27 @@ def test_batches_do_not_depend_on_the_number_of_workers(composed):
     assert not torch.equal(alone[0][0]["images"], alone[1][0]["images"])  # another epoch is another draw
 
 
+def test_rare_classes_are_seen_more(composed):
+    """In the labels that leave the loader, as shares of the pixels."""
+
+    def share(*options):
+        options = ("data.crop_size=[24,24]", "augment=crop", *options)
+        batches = [batch["labels"] for epoch in loaded(composed, 0, *options) for batch in epoch]
+        return (torch.stack(batches) == 4).float().mean().item()
+
+    plain, by_class, pasted = (
+        share(),
+        share("sampling=class_uniform", "sampling.share=1.0"),
+        share("mix=copy_paste", "mix.classes=[ring]", "mix.probability=1.0"),
+    )
+    assert by_class > 1.5 * plain
+    assert pasted > 1.5 * plain
+
+
 def test_evaluation_reads_every_picture_once_at_native_size(tmp_path):
     fabricate.folder(tmp_path)
     pairs = {"val": Folders()(tmp_path, "val")}
-    data = SegmentationData(pairs, LABELS, None, seed=0, batch_size=8, eval_batch_size=2, num_workers=0)
+    data = SegmentationData(pairs, LABELS, seed=0, batch_size=8, eval_batch_size=2, num_workers=0)
     batches = list(data.val_dataloader())
     assert [name for batch in batches for name in batch["names"]] == [pair.name for pair in pairs["val"]]
     assert batches[0]["images"].shape == (2, 3, 48, 64)
@@ -47,7 +65,7 @@ def test_evaluation_reads_every_picture_once_at_native_size(tmp_path):
 def test_too_few_pictures_for_a_batch(tmp_path):
     fabricate.folder(tmp_path)
     pairs = {"train": Folders()(tmp_path, "train")}
-    data = SegmentationData(pairs, LABELS, None, seed=0, batch_size=9, num_workers=0)
+    data = SegmentationData(pairs, LABELS, seed=0, batch_size=9, num_workers=0)
     with pytest.raises(
         ValueError, match=r"8 pictures, too few for one batch of data.batch_size=9 on each of 1 devices"
     ):

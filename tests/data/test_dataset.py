@@ -3,9 +3,11 @@ import pytest
 from fabricate import write_pair
 from PIL import Image
 
+from atrous.data.augment import CropAugment
 from atrous.data.dataset import SampleKey, SegmentationDataset, read_image, read_labels
 from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
 from atrous.data.layouts.pairs import Pair
+from atrous.data.mix import ClassMix
 from atrous.labels import label_set
 
 LABELS = label_set("mine", ["ground", "left", "right"])
@@ -117,6 +119,54 @@ def test_a_sample_is_uint8_at_native_size(tmp_path):
     assert labels.shape == (48, 64)
     unlabelled = SegmentationDataset([pair._replace(label=None)], LABELS, None, seed=0)[SampleKey(0, 0)]
     assert (unlabelled.labels == 255).all()
+
+
+def two_pairs(folder):
+    for index in range(2):
+        write_pair(folder / f"{index}.png", folder / f"{index}l.png", [0, 1, 2, 255], index)
+    return [Pair(f"p{index}", folder / f"{index}.png", folder / f"{index}l.png") for index in range(2)]
+
+
+def test_a_sample_is_a_function_of_seed_and_key(tmp_path):
+    augment = CropAugment((24, 24), LABELS.mirror_table, 255, (0.5, 0.5, 0.5))
+    mix = ClassMix(LABELS, probability=0.5)
+
+    def pixels(seed, *key):
+        sample = SegmentationDataset(two_pairs(tmp_path), LABELS, augment, seed, mix=mix)[SampleKey(*key)]
+        return sample.image.numpy().tobytes() + sample.labels.numpy().tobytes()
+
+    keys = [
+        (s, e, i, d, f) for s in (0, 1) for e in (0, 1) for i in (0, 1) for d in (0, 1) for f in (None, 1)
+    ]
+    first = [pixels(*key) for key in keys]
+    assert first == [pixels(*key) for key in reversed(keys)][::-1]
+    assert len(set(first)) == len(keys)  # draw and focus included
+
+
+def test_a_partner_is_augmented_too_and_only_its_pixels_are_pasted(tmp_path):
+    pairs = two_pairs(tmp_path)
+    calls = []
+
+    def augment(image, labels, rng, focus=None):
+        calls.append(focus)
+        return np.full_like(image, len(calls)), labels
+
+    class Everything:
+        def partner(self, num_samples, rng):
+            assert num_samples == 2
+            return 1, 2
+
+        def paste(self, first, second, rng):
+            assert (first[0] == 1).all()
+            assert (second[0] == 2).all()
+            assert (second[1] == read_labels(pairs[1].label, LABELS)).all()
+            return second
+
+    image, labels, name = SegmentationDataset(pairs, LABELS, augment, 0, mix=Everything())[SampleKey(0, 0)]
+    assert calls == [None, 2]
+    assert name == "p0"
+    assert (labels.numpy() == read_labels(pairs[1].label, LABELS)).all()
+    assert (image == 2).all()
 
 
 def test_real_labels_of_cityscapes(real_data):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from atrous.mask_loss import MaskClassification
+from atrous.losses import MaskClassification
 from atrous.models.eomt import EoMT, eomt, semantic_logits
 from atrous.outputs import Masks
 

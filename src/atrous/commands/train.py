@@ -19,6 +19,7 @@ def train(cfg: DictConfig) -> float:
     from atrous.checkpoint import CheckpointContents
 
     L.seed_everything(cfg.seed, workers=True, verbose=False)
+    build.set_class_weights(cfg, pairs["train"], layout)
     data = build.data(cfg, pairs, layout)
     module = build.module(cfg, layout.labels)
     build.warn_of_small_batches(cfg, module.net)

@@ -71,9 +71,14 @@ class CropAugment:
         if not isinstance(self.crop_size, Sequence) or len(self.crop_size) != 2 or min(self.crop_size) < 1:
             raise ValueError(f"data.crop_size={self.crop_size}: expected [height, width] in pixels")
 
-    def __call__(self, image: Image, labels: Labels, rng: np.random.Generator) -> tuple[Image, Labels]:
-        """A crop.  image: uint8 (H, W, 3).  labels: uint8 (H, W).  Both come back at ``crop_size``."""
-        window = self._draw_window(labels, rng)
+    def __call__(
+        self, image: Image, labels: Labels, rng: np.random.Generator, focus: int | None = None
+    ) -> tuple[Image, Labels]:
+        """A crop.  image: uint8 (H, W, 3).  labels: uint8 (H, W).  Both come back at ``crop_size``.
+
+        focus: a class of which the labels have a pixel; the crop is cut around one of these.
+        """
+        window = self._draw_window(labels, rng, focus)
         image, labels = (
             self._resize(image, window, cv2.INTER_LINEAR),
             self._resize(labels, window, cv2.INTER_NEAREST),
@@ -87,10 +92,12 @@ class CropAugment:
         labels = _pad(labels, self.crop_size, [self.ignore_index])
         return np.ascontiguousarray(image), np.ascontiguousarray(labels)
 
-    def _draw_window(self, labels: Labels, rng: np.random.Generator) -> Window:
+    def _draw_window(self, labels: Labels, rng: np.random.Generator, focus: int | None) -> Window:
         factor = rng.uniform(self.scale[0], self.scale[1])
+        wanted = None if focus is None else np.flatnonzero(labels == focus)
         for _ in range(10):
-            window = draw_window(labels.shape, self.crop_size, factor, rng)
+            pixel = None if wanted is None else np.unravel_index(rng.choice(wanted), labels.shape)
+            window = draw_window(labels.shape, self.crop_size, factor, rng, pixel)
             if largest_class_share(window.cut(labels), self.ignore_index) <= self.max_class_share:
                 break
         return window
@@ -105,19 +112,27 @@ class CropAugment:
 
 
 def draw_window(
-    shape: Sequence[int], crop_size: Sequence[int], factor: float, rng: np.random.Generator
+    shape: Sequence[int],
+    crop_size: Sequence[int],
+    factor: float,
+    rng: np.random.Generator,
+    pixel: Sequence[int] | None = None,
 ) -> Window:
     """The source rectangle that a crop of the picture scaled by ``factor`` shows, uniform over the places it
     fits.
 
     shape: (H, W) of the source.  Where the scaled picture is smaller than the crop, the window is the whole
         side.
+    pixel: (y, x) in the source that must lie in the window; None: any place will do.
     """
     starts, lengths, outs = [], [], []
-    for source, crop in zip(shape, crop_size, strict=True):
+    for side, (source, crop) in enumerate(zip(shape, crop_size, strict=True)):
         length = min(source, max(1, round(crop / factor)))
         outs.append(crop if length < source else min(crop, max(1, round(source * factor))))
-        starts.append(int(rng.integers(source - length + 1)))
+        first, last = 0, source - length
+        if pixel is not None:
+            first, last = max(first, int(pixel[side]) - length + 1), min(last, int(pixel[side]))
+        starts.append(int(rng.integers(first, last + 1)))
         lengths.append(length)
     return Window(starts[0], starts[1], lengths[0], lengths[1], outs[0], outs[1])
 

@@ -11,30 +11,37 @@ from atrous.data.batch import Batch
 from atrous.data.dataset import Augment, Sample, SegmentationDataset
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
-from atrous.data.sampler import EvaluationSampler, ShuffledSampler
+from atrous.data.mix import Mix
+from atrous.data.sampler import EvaluationSampler, Order, Shuffled, TrainingSampler
 from atrous.labels import LabelSet
 
 
 class SegmentationData(L.LightningDataModule):
-    """Loaders over lists of pairs: shuffled and augmented for training, native and in order for evaluation.
+    """Loaders over lists of pairs: drawn and augmented for training, native and in order for evaluation.
 
     pairs: by stage, "train", "val" and "test"; a stage that does not run may be absent.
+    label_format: how the label files spell the classes.
     batch_size, eval_batch_size: pictures a device and step.
     num_workers: a device's; None takes the processor's cores, divided among the devices, 8 at most.
-    label_format: how the label files spell the classes.
+    augment: of training samples; None leaves them at native size.
+    order: of the training samples; None shuffles them.
+    mix: of two training samples; None leaves them as they are.
     """
 
     def __init__(
         self,
         pairs: Mapping[str, Sequence[Pair]],
         labels: LabelSet,
-        augment: Augment | None,
+        label_format: LabelFormat = INDEX,
+        *,
         seed: int,
         batch_size: int,
         eval_batch_size: int = 1,
         num_workers: int | None = None,
         pin_memory: bool = True,
-        label_format: LabelFormat = INDEX,
+        augment: Augment | None = None,
+        order: Order | None = None,
+        mix: Mix | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1 or eval_batch_size < 1:
@@ -43,19 +50,21 @@ class SegmentationData(L.LightningDataModule):
             )
         self.pairs = pairs
         self.labels = labels
-        self.augment = augment
+        self.label_format = label_format
         self.seed = seed
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.num_workers = num_workers
         self.pin_memory = pin_memory
-        self.label_format = label_format
+        self.augment = augment
+        self.order = order or Shuffled()
+        self.mix = mix
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of ``batch_size`` crops; the tail of an epoch that fills no batch is left out."""
-        dataset = self._dataset("train", self.augment)
+        dataset = self._dataset("train", self.augment, self.mix)
         rank, world_size = self._place()
-        sampler = ShuffledSampler(len(dataset), self.seed, rank, world_size)
+        sampler = TrainingSampler(len(dataset), self.order, self.seed, rank, world_size)
         if len(sampler) < self.batch_size:
             raise ValueError(
                 f"the train split has {len(dataset)} pictures, too few for one batch of "
@@ -72,7 +81,7 @@ class SegmentationData(L.LightningDataModule):
         return self._evaluation_loader("test")
 
     def _evaluation_loader(self, stage: str) -> DataLoader[Sample]:
-        dataset = self._dataset(stage, None)
+        dataset = self._dataset(stage)
         rank, world_size = self._place()
         if len(dataset) < world_size:
             raise ValueError(
@@ -82,13 +91,15 @@ class SegmentationData(L.LightningDataModule):
         sampler = EvaluationSampler(len(dataset), rank, world_size)
         return self._loader(dataset, sampler, self.eval_batch_size, drop_last=False)
 
-    def _dataset(self, stage: str, augment: Augment | None) -> SegmentationDataset:
-        return SegmentationDataset(self.pairs[stage], self.labels, augment, self.seed, self.label_format)
+    def _dataset(
+        self, stage: str, augment: Augment | None = None, mix: Mix | None = None
+    ) -> SegmentationDataset:
+        return SegmentationDataset(self.pairs[stage], self.labels, augment, self.seed, self.label_format, mix)
 
     def _loader(
         self,
         dataset: SegmentationDataset,
-        sampler: ShuffledSampler | EvaluationSampler,
+        sampler: TrainingSampler | EvaluationSampler,
         batch_size: int,
         drop_last: bool,
     ) -> DataLoader[Sample]:

@@ -1,12 +1,12 @@
 """One data set class for every layout: reads a pair, maps its labels to classes, augments.
 
-What happens to a sample is a function of (seed, epoch, index) alone: not of workers, devices or restarts.
+What happens to a sample is a function of the seed and its key alone: not of workers, devices or restarts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,19 +17,39 @@ from torch.utils.data import Dataset
 
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
+from atrous.data.mix import Mix, Pixels
 from atrous.labels import LabelSet
 
-Augment = Callable[
-    [NDArray[np.uint8], NDArray[np.uint8], np.random.Generator], tuple[NDArray[np.uint8], NDArray[np.uint8]]
-]
+
+class Augment(Protocol):
+    """What becomes of a picture, uint8 (H, W, 3), and its labels, uint8 (H, W): a function of its arguments.
+
+    focus: a class that the labels hold, and that must not be cut off; None: no matter.
+    """
+
+    def __call__(
+        self,
+        image: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        rng: np.random.Generator,
+        focus: int | None = None,
+    ) -> Pixels:
+        """Both, augmented alike."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class SampleKey:
-    """What a sampler asks for: the sample ``index`` as it is in ``epoch``."""
+    """What a sampler asks for: the sample ``index`` as it is in ``epoch``.
+
+    draw: how often the epoch has had this index before; each time it is augmented differently.
+    focus: the class for which it is drawn, and which its crop is to show; None: no matter.
+    """
 
     epoch: int
     index: int
+    draw: int = 0
+    focus: int | None = None
 
 
 class Sample(NamedTuple):
@@ -41,7 +61,11 @@ class Sample(NamedTuple):
 
 
 class SegmentationDataset(Dataset[Sample]):
-    """Samples of a list of pairs."""
+    """Samples of a list of pairs.
+
+    label_format: how the label files spell the classes.
+    mix: None leaves every sample as it is.
+    """
 
     def __init__(
         self,
@@ -50,18 +74,32 @@ class SegmentationDataset(Dataset[Sample]):
         augment: Augment | None,
         seed: int,
         label_format: LabelFormat = INDEX,
+        mix: Mix | None = None,
     ) -> None:
         self.pairs = pairs
         self.labels = labels
         self.augment = augment
         self.seed = seed
         self.label_format = label_format
+        self.mix = mix
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, key: SampleKey) -> Sample:
-        pair = self.pairs[key.index]
+        rng = np.random.default_rng([self.seed, key.epoch, key.index, key.draw])
+        image, labels = self._augmented(key.index, key.focus, rng)
+        partner = None if self.mix is None else self.mix.partner(len(self), rng)
+        if self.mix is not None and partner is not None:
+            image, labels = self.mix.paste((image, labels), self._augmented(*partner, rng), rng)
+        name = self.pairs[key.index].name
+        return Sample(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(labels), name)
+
+    def _augmented(self, index: int, focus: int | None, rng: np.random.Generator) -> Pixels:
+        image, labels = self._read(self.pairs[index])
+        return (image, labels) if self.augment is None else self.augment(image, labels, rng, focus)
+
+    def _read(self, pair: Pair) -> Pixels:
         image = read_image(pair.image)
         if pair.label is None:
             labels = np.full(image.shape[:2], self.labels.ignore_index, np.uint8)
@@ -73,10 +111,7 @@ class SegmentationDataset(Dataset[Sample]):
                 f"({pair.image}); both must have the same size: the labels belong to another picture, or "
                 "were resized"
             )
-        if self.augment is not None:
-            rng = np.random.default_rng([self.seed, key.epoch, key.index])
-            image, labels = self.augment(image, labels, rng)
-        return Sample(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(labels), pair.name)
+        return image, labels
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

@@ -1,22 +1,92 @@
 """Who sees which sample when: a function of (seed, epoch), the same for any number of workers."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from atrous.data.dataset import SampleKey
 
 
-class ShuffledSampler(Sampler[SampleKey]):
-    """Each epoch in another order, dealt out to the ranks so that none sees a sample of another.
+class Order(Protocol):
+    """The samples of an epoch, over all ranks: a pure function of its arguments."""
+
+    def __call__(self, num_samples: int, seed: int, epoch: int) -> list[SampleKey]:
+        """``num_samples`` keys."""
+        ...
+
+
+class Shuffled:
+    """Every sample once, each epoch in another order."""
+
+    def __init__(self, counts: Callable[[], NDArray[np.int64]] | None = None) -> None:
+        del counts
+
+    def __call__(self, num_samples: int, seed: int, epoch: int) -> list[SampleKey]:
+        """A permutation."""
+        order = np.random.default_rng([seed, epoch]).permutation(num_samples)
+        return [SampleKey(epoch, int(index)) for index in order]
+
+
+class ClassUniform:
+    """A part of the samples is drawn by class, so that rare classes are seen as often as others.
+
+    Such a sample is one of the pictures that hold the class, each as likely, and its crop shows a pixel of
+    it.  The classes that occur are dealt out evenly, to one sample more or less.  The other samples are a
+    shuffled part of all; an epoch is as long as without.
+    counts: gives int64 (num_pictures, C + 1), as statistics.class_counts.
+    share: of the samples that are drawn by class, in [0, 1].
+    min_pixels: a picture with fewer pixels of a class is not drawn for it, unless none has as many.
+    Source: Zhu et al., "Improving semantic segmentation via video propagation and label relaxation", 2019
+    (class uniform sampling).
+    """
+
+    def __init__(
+        self, counts: Callable[[], NDArray[np.int64]], share: float = 0.5, min_pixels: int = 1
+    ) -> None:
+        if not 0 <= share <= 1 or min_pixels < 1:
+            raise ValueError(
+                f"sampling.share={share}, sampling.min_pixels={min_pixels}: expected a share from 0 to 1, "
+                "and 1 pixel or more"
+            )
+        self.share = share
+        self.holders = {
+            index: np.flatnonzero(pixels >= (min_pixels if pixels.max() >= min_pixels else 1))
+            for index, pixels in enumerate(counts()[:, :-1].T)
+            if pixels.any()
+        }
+
+    def __call__(self, num_samples: int, seed: int, epoch: int) -> list[SampleKey]:
+        """The two parts, shuffled together."""
+        rng = np.random.default_rng([seed, epoch])
+        num_by_class = round(self.share * num_samples)
+        drawn: list[tuple[int, int | None]] = [
+            (int(index), None) for index in rng.permutation(num_samples)[num_by_class:]
+        ]
+        for focus in np.resize(rng.permutation(list(self.holders)), num_by_class):
+            drawn.append((int(rng.choice(self.holders[int(focus)])), int(focus)))
+        seen: Counter[int] = Counter()
+        keys = []
+        for place in rng.permutation(num_samples):
+            index, focus = drawn[place]
+            keys.append(SampleKey(epoch, index, seen[index], focus))
+            seen[index] += 1
+        return keys
+
+
+class TrainingSampler(Sampler[SampleKey]):
+    """An epoch's samples in ``order``, dealt out to the ranks so that none sees a sample of another.
 
     All ranks get the same number of samples, which DDP needs in training: the few left over after dealing
     wait for an epoch whose order puts them first.
     """
 
-    def __init__(self, num_samples: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(self, num_samples: int, order: Order, seed: int, rank: int = 0, world_size: int = 1) -> None:
         self.num_samples = num_samples
+        self.order = order
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
@@ -30,9 +100,8 @@ class ShuffledSampler(Sampler[SampleKey]):
         return self.num_samples // self.world_size
 
     def __iter__(self) -> Iterator[SampleKey]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_samples)
-        mine = order[self.rank :: self.world_size][: len(self)]
-        return (SampleKey(self.epoch, int(index)) for index in mine)
+        keys = self.order(self.num_samples, self.seed, self.epoch)
+        return iter(keys[self.rank :: self.world_size][: len(self)])
 
 
 class EvaluationSampler(Sampler[SampleKey]):

@@ -1,0 +1,109 @@
+"""How many pixels of each class the training pictures hold: counted once, then read from a file."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from lightning.pytorch.utilities import rank_zero_warn
+from numpy.typing import NDArray
+
+from atrous.data.dataset import read_labels
+from atrous.data.label_formats import LabelFormat
+from atrous.data.layouts.pairs import Pair
+from atrous.labels import LabelSet
+
+VERSION = 1  # what is counted, and how it is read, is another file when it changes
+
+
+def class_counts(
+    pairs: Sequence[Pair],
+    labels: LabelSet,
+    label_format: LabelFormat,
+    folder: Path,
+    tell: Callable[[str], None] = print,
+) -> NDArray[np.int64]:
+    """Pixels of each class in each picture: int64 (num_pictures, C + 1), the ignored ones in the last column.
+
+    folder: of the files that keep the counts; one is read again as long as neither the label files (their
+        path, size and time of change) nor the label set or its format change.  A damaged one is counted anew.
+    tell: is told when counting begins, which for a large data set takes minutes.
+    Raises ValueError: a label file that cannot be read, or no labelled pixel in all of them.
+    """
+    paths = [pair.label for pair in pairs if pair.label is not None]
+    assert len(paths) == len(pairs)
+    file = folder / "class_counts" / _key(paths, labels, label_format)
+    counts = _read(file)
+    if counts is None:
+        tell(f"counting the classes in {len(paths)} label files; the counts are kept in {file}")
+        with ThreadPoolExecutor() as pool:
+            counts = np.stack(list(pool.map(lambda path: _count(path, labels, label_format), paths)))
+        _write(file, counts)
+    if not counts[:, :-1].any():
+        raise ValueError(
+            f"{paths[0].parent}: the training labels hold no pixel of label set '{labels.name}', all are "
+            "ignored; check data.root and the label set"
+        )
+    return counts
+
+
+def _count(path: Path, labels: LabelSet, label_format: LabelFormat) -> NDArray[np.int64]:
+    found = np.bincount(read_labels(path, labels, label_format).ravel(), minlength=256)
+    return np.append(found[: labels.num_classes], found[labels.ignore_index])
+
+
+def _key(paths: Sequence[Path], labels: LabelSet, label_format: LabelFormat) -> str:
+    """The name of the file for these label files as they are now."""
+    digest = hashlib.sha256(
+        json.dumps([VERSION, labels.to_dict(), repr(label_format)], sort_keys=True).encode()
+    )
+    for path in paths:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise ValueError(f"{path}: cannot be read ({error.strerror}); replace the file") from error
+        digest.update(json.dumps([os.path.abspath(path), stat.st_size, stat.st_mtime_ns]).encode())
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> NDArray[np.int64] | None:
+    """The counts in ``file``; None where there is none, or what it holds is not what was written."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content[32:]).digest() != content[:32]:
+        return None
+    counts: NDArray[np.int64] = np.load(io.BytesIO(zlib.decompress(content[32:])))
+    return counts
+
+
+def _write(file: Path, counts: NDArray[np.int64]) -> None:
+    """Whole or not at all, so that several processes may count at once.  Without it the next one counts."""
+    packed = io.BytesIO()
+    np.save(packed, counts)
+    body = zlib.compress(packed.getvalue())
+    try:
+        _replace(file, hashlib.sha256(body).digest() + body)
+    except OSError as error:
+        rank_zero_warn(
+            f"{file.parent}: the class counts cannot be kept there ({error.strerror}), and the next training "
+            "counts anew; set paths.cache=FOLDER to a folder that can be written"
+        )
+
+
+def _replace(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+        os.replace(temporary, file)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
