@@ -95,3 +95,8 @@ def test_the_real_camvid(real_data):
 def test_the_rule_for_the_split_gives_every_real_frame_its_split(real_data, split):
     names = [pair.name for pair in CamVid(real_data / "camvid").pairs(split)]
     assert {segnet_split(name) for name in names} == {split}
+
+
+def test_a_file_that_is_no_frame_is_named():
+    with pytest.raises(ValueError, match="'picture 3' is no frame of CamVid"):
+        segnet_split("picture 3")

@@ -29,6 +29,7 @@ SegNet's val is one 6.7 s scene, a second away from training frames: do not sele
 schedule and report test.
 """
 
+import re
 from pathlib import Path
 
 from atrous.data.label_formats import INDEX, Colors, LabelFormat
@@ -127,12 +128,17 @@ class _Stills:
 
 
 def segnet_split(name: str) -> str:
-    """The split of a frame in the SegNet tutorial: read off the names in its folders."""
-    sequence, _, frame = name.partition("_")
-    number = int(frame.removeprefix("f"))
-    if sequence == "Seq05VD" or (sequence == "0001TP" and number > 8520):
+    """The split of a frame in the SegNet tutorial: read off the names in its folders.
+
+    Raises ValueError: no frame's name.
+    """
+    parts = re.fullmatch(r"(0001TP|0006R0|0016E5|Seq05VD)_f?(\d+)", name)
+    if parts is None:
+        raise ValueError(f"'{name}' is no frame of CamVid (0001TP_006690); take the file out of the folder")
+    sequence, frame = parts[1], int(parts[2])
+    if sequence == "Seq05VD" or (sequence == "0001TP" and frame > 8520):
         return "test"
-    return "val" if sequence == "0016E5" and 7959 <= number <= 8159 else "train"
+    return "val" if sequence == "0016E5" and 7959 <= frame <= 8159 else "train"
 
 
 def _tree(root: Path) -> tuple[Source, LabelFormat]:
