@@ -8,7 +8,7 @@ Get it: https://lip.sysuhcp.com (instance-level_human_parsing).  Licence: non-co
         Testing/Images/0000001.jpg       (no labels)
 
 Labels are index PNGs, 0..19.  A mirrored picture swaps left and right arms, legs and shoes.
-Source of the ids and colours: Engineering-Course/CIHP_PGN, README.md and utils/utils.py.
+Source of the colours: Engineering-Course/CIHP_PGN, utils/utils.py.
 """
 
 from pathlib import Path
