@@ -6,8 +6,11 @@ import pytest
 
 
 @pytest.mark.slow
-def test_the_default_training_learns_the_synthetic_scenes(command):
-    printed = command.succeed("train.py", "hydra.run.dir=run", f"data.root={command.folder}", timeout=900)
+@pytest.mark.parametrize("options", [(), ("experiment=synthetic_eomt", "trainer.max_steps=150")])
+def test_synthetic_scenes_are_learnt(command, options):
+    printed = command.succeed(
+        "train.py", "hydra.run.dir=run", f"data.root={command.folder}", *options, timeout=900
+    )
     scores = json.loads((command.folder / "run" / "validation" / "scores.json").read_text())
     assert scores["miou"] >= 0.80
     assert f"mIoU {100 * scores['miou']:.2f} %" in printed
