@@ -101,6 +101,8 @@ def test_half_precision_is_computed_in_float32():
     value = loss(half, labels)
     assert value.dtype == torch.float32
     assert torch.equal(value, loss(Masks(half.masks.float(), half.classes.float(), half.size), labels))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(value, loss(half, labels))
 
 
 def test_points_are_places_of_the_picture():

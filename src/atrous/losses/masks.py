@@ -48,7 +48,14 @@ class MaskClassification(nn.Module):
         """The weighted sum.  labels: int64 (N, H, W), 0..C-1 and the ignore index."""
         if not isinstance(prediction, Masks):
             raise ValueError("loss=mask_classification needs proposals; choose model=eomt, or another loss")
-        masks, classes = prediction.masks.float(), prediction.classes.float()
+        with torch.autocast(labels.device.type, enabled=False):  # it would take products in half precision
+            return self._sum(
+                prediction._replace(masks=prediction.masks.float(), classes=prediction.classes.float()),
+                labels,
+            )
+
+    def _sum(self, prediction: Masks, labels: Tensor) -> Tensor:
+        masks, classes = prediction.masks, prediction.classes
         mask_terms, class_logits, class_targets = [], [], []
         for index in range(len(labels)):
             points, truth = self._points(labels[index], prediction.size)
