@@ -106,8 +106,9 @@ def test_a_loss_may_have_a_list_of_its_own(composed):
 
 @pytest.mark.parametrize("options", [["loss=dice"], ["loss.cross_entropy.loss.class_weights=[1,1,1,1,1]"]])
 def test_class_weights_that_no_loss_takes_are_told(composed, options):
-    with pytest.raises(ValueError, match="class_weights: a formula is chosen, but no loss takes its weights"):
-        class_weights_of(composed("train", "class_weights=inverse_log", *options))
+    for chosen in ("class_weights=inverse_log", "class_weights.values=[1,2,3,4,5]"):
+        with pytest.raises(ValueError, match="class_weights are chosen, but no loss takes them"):
+            class_weights_of(composed("train", chosen, *options))
 
 
 def test_the_number_of_class_weights_is_checked(composed):

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from atrous.checkpoint import AtomicCheckpointIO, Checkpoint, load_weights, read, require_same_labels
+from atrous.checkpoint import VERSION, AtomicCheckpointIO, Checkpoint, load_weights, read, require_same_labels
 from atrous.labels import label_set
 
 LABELS = label_set("mine", ["ground", "left", "right"])
 
 
 def contents(**changes):
-    own = {"version": 1, "config": {"seed": 1}, "labels": LABELS.to_dict(), **changes}
+    own = {"version": VERSION, "config": {"seed": 1}, "labels": LABELS.to_dict(), **changes}
     return {"atrous": own, "state_dict": {"weight": torch.zeros(3)}, "global_step": 7}
 
 

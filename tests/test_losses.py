@@ -229,3 +229,10 @@ def test_class_weights_are_checked(loss):
 def test_numbers_that_make_no_loss_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make(C, IGNORE)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_focal_has_a_gradient_where_a_pixel_is_sure(gamma):
+    logits = torch.tensor([[200.0, 1.0], [0.0, 0.0]]).view(1, 2, 1, 2).requires_grad_()
+    Focal(2, IGNORE, gamma=gamma)(logits, torch.zeros(1, 1, 2, dtype=torch.int64)).backward()
+    assert torch.isfinite(logits.grad).all()

@@ -135,3 +135,9 @@ def test_a_sample_of_points_is_a_fair_estimate():
 def test_logits_are_refused():
     with pytest.raises(ValueError, match="loss=mask_classification needs proposals; choose model=eomt"):
         MaskClassification(C, IGNORE)(torch.randn(1, C, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64))
+
+
+def test_weights_that_have_diverged_show_in_the_loss():
+    prediction, labels = example(0)
+    prediction.masks[0, 0, 0, 0] = torch.nan
+    assert MaskClassification(C, IGNORE)(prediction, labels).isnan()

@@ -106,13 +106,15 @@ def set_class_weights(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> 
     Raises ValueError: no chosen loss takes them.
     """
     chosen = cfg.get("class_weights")
-    if not chosen or chosen["formula"] is None or chosen["values"] is not None:
+    if not chosen or (chosen["formula"] is None and chosen["values"] is None):
         return
     if "${class_weights.values}" not in str(plain(cfg).get("loss")):
         raise ValueError(
-            "class_weights: a formula is chosen, but no loss takes its weights; choose cross_entropy, ohem, "
+            "class_weights are chosen, but no loss takes them; choose cross_entropy, ohem, "
             "focal or boundary without weights of its own, or class_weights=none"
         )
+    if chosen["values"] is not None:
+        return
     weights = _make(chosen["formula"])(_class_counts(cfg, pairs, where))
     chosen["values"] = [float(f"{weight:.6g}") for weight in weights]
 

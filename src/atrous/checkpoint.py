@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from atrous.labels import LabelSet
 
 KEY = "atrous"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

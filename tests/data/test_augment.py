@@ -143,3 +143,16 @@ def test_a_sample_is_a_function_of_its_random_numbers():
 def test_wrong_numbers_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         augment(**options)
+
+
+def test_a_focus_keeps_its_class_where_a_flip_would_change_it():
+    """A left shoe that is drawn for is a left shoe in the crop, though half of all crops are flipped."""
+    image, labels = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
+    labels[10:20, 10:20] = 1
+    table = np.arange(256, dtype=np.uint8)
+    table[1], table[2] = 2, 1
+    one = CropAugment((24, 24), table, 255, (0, 0, 0), scale=(1, 1), max_class_share=1.0)
+    crops = [one(image, labels, np.random.default_rng(seed), 1)[1] for seed in range(40)]
+    assert all((crop == 1).any() and not (crop == 2).any() for crop in crops)
+    free = [one(image, labels, np.random.default_rng(seed), 0)[1] for seed in range(40)]
+    assert any((crop == 2).any() for crop in free)

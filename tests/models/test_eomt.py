@@ -1,8 +1,9 @@
 import pytest
+import timm
 import torch
 
 from atrous.losses import MaskClassification
-from atrous.models.eomt import EoMT, eomt, semantic_logits
+from atrous.models.eomt import Doubling, EoMT, eomt, semantic_logits
 from atrous.outputs import Masks
 
 OPTIONS = {"patch_size": 8, "depth": 3, "embed_dim": 32, "num_heads": 2}
@@ -71,8 +72,27 @@ def test_semantic_logits_are_the_shares_of_the_proposals():
     ("encoder", "options", "message"),
     [
         ("vit_small_patch17", {}, "model.encoder=vit_small_patch17: timm has no such model"),
+        ("vit_tiny_r_s16_p8_224", {}, "a ViT with convolutions below or a pooled head"),
+        ("vit_little_patch16_reg1_gap_256", {}, "a ViT with convolutions below or a pooled head"),
+        ("vit_base_patch16_siglip_224", {}, "a ViT with convolutions below or a pooled head"),
+        (
+            "vit_tiny_patch16_224",
+            {"encoder_weights": "imagenet"},
+            "model.encoder_weights=imagenet: expected timm",
+        ),
+        (
+            "vit_tiny_patch16_224",
+            {"encoder_options": {"dept": 3}},
+            "encoder_options={'dept': 3}: they do not fit",
+        ),
+        ("vit_tiny_patch16_224", {"num_queries": 0}, "model.net.num_queries=0"),
+        ("vit_tiny_patch16_224", {"mask_stride": 0}, "model.net.mask_stride=0"),
         ("resnet18", {}, "model.encoder=resnet18: not a plain ViT"),
-        ("vit_tiny_patch16_224", {"num_query_blocks": 13}, "num_query_blocks=13: the encoder has 12 blocks"),
+        (
+            "tu-vit_tiny_patch16_224",
+            {"num_query_blocks": 13},
+            "num_query_blocks=13: the encoder has 12 blocks",
+        ),
         ("vit_tiny_patch16_224", {"encoder_weights": "no/where.pth"}, "no/where.pth: no such file"),
     ],
 )
@@ -80,3 +100,41 @@ def test_wrong_options_are_told(encoder, options, message):
     with pytest.raises(ValueError, match=r"^model\.") as told:
         eomt(encoder, **{"encoder_weights": None, "num_classes": 3, **options})
     assert message in str(told.value)
+
+
+def test_a_download_that_fails_says_how_to_go_on(monkeypatch):
+    def no_network(*args, **kwargs):
+        raise OSError("no connection")
+
+    monkeypatch.setattr("timm.models._builder.load_pretrained", no_network)
+    with pytest.raises(
+        ValueError, match=r"encoder_weights=timm: .* \(no connection\); give a state-dict file"
+    ):
+        eomt("vit_tiny_patch16_224", "timm", num_classes=3)
+
+
+@pytest.mark.parametrize("num_classes", [0, 10])
+def test_weights_come_from_a_file_with_or_without_a_classifier(tmp_path, num_classes):
+    source = timm.create_model("vit_tiny_patch16_224", num_classes=num_classes, **OPTIONS)
+    torch.save(source.state_dict(), tmp_path / "vit.pth")
+    net = eomt(
+        "vit_tiny_patch16_224",
+        str(tmp_path / "vit.pth"),
+        num_classes=3,
+        encoder_options=OPTIONS,
+        num_query_blocks=2,
+    )
+    loaded = dict(net.encoder.named_parameters())
+    assert all(
+        torch.equal(loaded[name], value) for name, value in source.named_parameters() if "head" not in name
+    )
+
+
+def test_a_mask_pixel_depends_on_its_neighbourhood_only():
+    """A crop of a picture and the whole picture must give the same masks but near the crop's rim."""
+    features = torch.randn(1, 8, 4, 16)
+    far = features.clone()
+    far[..., 10:] *= 20
+    with torch.inference_mode():
+        block = Doubling(8)
+        assert torch.equal(block(features)[..., :16], block(far)[..., :16])

@@ -106,6 +106,11 @@ def test_an_aligned_xception_can_be_dilated(output_stride):
         assert net(torch.randn(1, 3, 65, 47)).shape == (1, 3, 65, 47)
 
 
+def test_an_encoder_of_one_size_is_refused():
+    with pytest.raises(ValueError, match=r"tu-swin_tiny\S+ does not fit .*Input height .* or set model"):
+        smp_net(smp.Unet, "tu-swin_tiny_patch4_window7_224", None, num_classes=3)
+
+
 def test_timm_encoders():
     net = deeplab(
         smp.DeepLabV3Plus, 16, encoder="tu-mobilenetv3_small_050", encoder_weights=None, num_classes=3

@@ -28,3 +28,12 @@ def test_weights_come_from_a_file(tmp_path):
 def test_unknown_weights_are_told():
     with pytest.raises(ValueError, match=r"model\.encoder_weights=coco: torchvision has no such weights"):
         deeplabv3_mobilenet_v3("coco", num_classes=3)
+
+
+def test_a_download_that_fails_says_how_to_go_on(monkeypatch):
+    def no_network(*args, **kwargs):
+        raise OSError("no connection")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", no_network)
+    with pytest.raises(ValueError, match=r"encoder_weights=imagenet: .* \(no connection\); to go on"):
+        deeplabv3_mobilenet_v3("imagenet", num_classes=3)

@@ -76,14 +76,16 @@ class CropAugment:
     ) -> tuple[Image, Labels]:
         """A crop.  image: uint8 (H, W, 3).  labels: uint8 (H, W).  Both come back at ``crop_size``.
 
-        focus: a class of which the labels have a pixel; the crop is cut around one of these.
+        focus: a class of which the labels have a pixel; the crop is cut around one of these, and not flipped
+            where that would make it another class.  Shrinking may still lose an object of few pixels.
         """
         window = self._draw_window(labels, rng, focus)
         image, labels = (
             self._resize(image, window, cv2.INTER_LINEAR),
             self._resize(labels, window, cv2.INTER_NEAREST),
         )
-        if rng.random() < self.flip_probability:
+        may_flip = focus is None or self.mirror_table[focus] == focus
+        if rng.random() < self.flip_probability and may_flip:
             image, labels = image[:, ::-1], self.mirror_table[labels[:, ::-1]]
         if self.photometric is not None:  # before the padding, which is to stay the mean
             self.photometric.set_random_seed(int(rng.integers(2**31)))

@@ -24,7 +24,7 @@ from atrous.labels import LabelSet
 class Augment(Protocol):
     """What becomes of a picture, uint8 (H, W, 3), and its labels, uint8 (H, W): a function of its arguments.
 
-    focus: a class that the labels hold, and that must not be cut off; None: no matter.
+    focus: a class that the labels hold, and that the crop is cut around; None: no matter.
     """
 
     def __call__(

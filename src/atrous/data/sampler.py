@@ -34,9 +34,9 @@ class Shuffled:
 class ClassUniform:
     """A part of the samples is drawn by class, so that rare classes are seen as often as others.
 
-    Such a sample is one of the pictures that hold the class, each as likely, and its crop shows a pixel of
-    it.  The classes that occur are dealt out evenly, to one sample more or less.  The other samples are a
-    shuffled part of all; an epoch is as long as without.
+    Such a sample is one of the pictures that hold the class, each as likely, and its crop is cut around a
+    pixel of it.  The classes that occur are dealt out evenly, to one sample more or less.  The other samples
+    are a shuffled part of all; an epoch is as long as without.
     counts: gives int64 (num_pictures, C + 1), as statistics.class_counts.
     share: of the samples that are drawn by class, in [0, 1].
     min_pixels: a picture with fewer pixels of a class is not drawn for it, unless none has as many.
@@ -78,7 +78,7 @@ class ClassUniform:
 
 
 class TrainingSampler(Sampler[SampleKey]):
-    """An epoch's samples in ``order``, dealt out to the ranks so that none sees a sample of another.
+    """An epoch's keys in ``order``, dealt out to the ranks so that none sees a key of another.
 
     All ranks get the same number of samples, which DDP needs in training: the few left over after dealing
     wait for an epoch whose order puts them first.

@@ -95,7 +95,8 @@ class MaskClassification(nn.Module):
             + self.dice_weight * dice_distance(logits.sigmoid(), targets)
             - self.class_weight * classes.softmax(-1)[:, present]
         )
-        rows, columns = linear_sum_assignment(cost.cpu().numpy())
+        # Weights that have diverged are told by the loss, not by the matching.
+        rows, columns = linear_sum_assignment(cost.nan_to_num().cpu().numpy())
         return torch.from_numpy(rows).to(logits.device), torch.from_numpy(columns).to(logits.device)
 
     def _mask_terms(self, logits: Tensor, targets: Tensor) -> Tensor:

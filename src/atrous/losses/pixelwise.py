@@ -162,8 +162,9 @@ class Focal(nn.Module):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The weighted mean over labelled pixels."""
         losses = F.cross_entropy(logits.float(), labels, ignore_index=self.ignore_index, reduction="none")
-        # 1 - p through expm1, which stays exact, with a finite gradient, where p is close to 1.
-        return weighted_mean((-torch.expm1(-losses)) ** self.gamma * losses, self.weights(labels))
+        # 1 - p through expm1, which stays exact where p is close to 1; never 0, whose root has no gradient.
+        missing = (-torch.expm1(-losses)).clamp(min=torch.finfo(torch.float32).tiny)
+        return weighted_mean(missing**self.gamma * losses, self.weights(labels))
 
 
 def near_boundary(labels: Tensor, ignore_index: int, radius: int) -> Tensor:

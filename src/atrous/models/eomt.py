@@ -10,6 +10,8 @@ from typing import Any
 import timm
 import torch
 import torch.nn.functional as F
+from timm.layers.norm import LayerNorm2d
+from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -41,6 +43,11 @@ class EoMT(nn.Module):
             raise ValueError(
                 f"model.net.num_query_blocks={num_query_blocks}: the encoder has {len(encoder.blocks)} "
                 "blocks; expected 1 to that many"
+            )
+        if num_queries < 1 or mask_stride < 1:
+            raise ValueError(
+                f"model.net.num_queries={num_queries}, model.net.mask_stride={mask_stride}: "
+                "expected 1 or more"
             )
         dim = encoder.embed_dim
         self.encoder = encoder
@@ -113,7 +120,7 @@ class Doubling(nn.Module):
         super().__init__()
         self.up = nn.ConvTranspose2d(dim, dim, 2, stride=2)
         self.mix = nn.Conv2d(dim, dim, 3, padding=1, groups=dim, bias=False)
-        self.norm = nn.GroupNorm(1, dim)
+        self.norm = LayerNorm2d(dim)
 
     def forward(self, features: Tensor) -> Tensor:
         """Upscale, smooth, normalise."""
@@ -149,26 +156,52 @@ def eomt(
     options: further arguments of ``EoMT``.
     Raises ValueError: no such encoder, none that is a plain ViT, or weights that cannot be had.
     """
+    name, made = encoder.removeprefix("tu-"), encoder_options or {}
     file = weights_file(encoder_weights)
-    from_hub = encoder_weights is not None and file is None
-    if not timm.is_model(encoder):
+    if file is None and encoder_weights not in (None, "timm"):
         raise ValueError(
-            f"model.encoder={encoder}: timm has no such model; expected a ViT such as vit_small_patch16_224"
+            f"model.encoder_weights={encoder_weights}: expected timm (its weights for this encoder), a "
+            "state-dict file, or null for random weights"
         )
+    vit = _plain_vit(name, made)
+    if file:
+        load_encoder(vit, file, name, passing_over="head.")
+    elif encoder_weights == "timm":
+        vit.load_state_dict(_hub_weights(name, made))
+    return EoMT(vit, num_classes, **options)
+
+
+def _plain_vit(name: str, options: dict[str, Any]) -> VisionTransformer:
+    """A ViT with random weights.  Raises ValueError: another kind of network, or options it does not take."""
+    expected = "expected a plain ViT of timm, such as vit_small_patch16_224"
+    if not timm.is_model(name):
+        raise ValueError(f"model.encoder={name}: timm has no such model; {expected}")
+    with torch.device("meta"):  # costs no memory
+        usual = timm.create_model(name)
+    if not isinstance(usual, VisionTransformer):
+        raise ValueError(f"model.encoder={name}: not a plain ViT; {expected}")
     try:
-        vit = timm.create_model(
-            encoder, pretrained=from_hub, num_classes=0, dynamic_img_size=True, **(encoder_options or {})
-        )
-    except (TypeError, RuntimeError, OSError) as error:
+        vit = timm.create_model(name, num_classes=0, dynamic_img_size=True, **options)
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"model.net.encoder_options={options}: they do not fit model.encoder={name} ({error})"
+        ) from error
+    assert isinstance(vit, VisionTransformer)
+    # Others stack convolutions below the patches, or end in a pooling whose norm the tokens never pass.
+    pools = isinstance(vit.norm, nn.Identity) or vit.attn_pool is not None
+    if type(vit.patch_embed) is not PatchEmbed or pools:
+        raise ValueError(f"model.encoder={name}: a ViT with convolutions below or a pooled head; {expected}")
+    return vit
+
+
+def _hub_weights(name: str, options: dict[str, Any]) -> dict[str, Tensor]:
+    """The state dict that timm has for a name.  Raises ValueError: it has none, or cannot download it."""
+    try:
+        pretrained = timm.create_model(name, pretrained=True, num_classes=0, **options)
+    except (RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"model.encoder={encoder}: not a plain ViT, model.net.encoder_options does not fit it, or "
-            f"model.encoder_weights={encoder_weights} cannot be had ({reason})"
+            f"model.encoder_weights=timm: timm has no weights for '{name}', or they could not be "
+            f"downloaded ({reason}); give a state-dict file, or null for random weights"
         ) from error
-    if not isinstance(vit, VisionTransformer):
-        raise ValueError(
-            f"model.encoder={encoder}: not a plain ViT; expected one such as vit_small_patch16_224"
-        )
-    if file:
-        load_encoder(vit, file, encoder)
-    return EoMT(vit, num_classes, **options)
+    return pretrained.state_dict()

@@ -59,21 +59,25 @@ def smp_net(
     for layer in net.modules():
         if getattr(layer, "align_corners", False):  # of nn.Upsample, and of blocks of smp's own
             layer.align_corners = False
-    freeze_unused(net)
+    try:
+        freeze_unused(net, side=multiple * -(-128 // multiple))
+    except (RuntimeError, ValueError, AssertionError) as error:  # an encoder of another picture size
+        raise ValueError(_explain(encoder, None, error)) from error
     any_size = AnySize(net, multiple)
     if not auxiliary_weight:
         return any_size
     return WithAuxiliaryHead(any_size, net.encoder.out_channels[-2], num_classes, auxiliary_weight)
 
 
-def freeze_unused(net: nn.Module) -> None:
+def freeze_unused(net: nn.Module, side: int) -> None:
     """Freeze the parameters that no gradient reaches: DDP would wait for them, weight decay shrink them.
 
     PSPNet, for one, leaves the deeper half of its encoder unused.
+    side: pixels, of a picture that the network takes.
     """
     trainable = [parameter for parameter in net.parameters() if parameter.requires_grad]
     gradients = torch.autograd.grad(
-        net.eval()(torch.zeros(1, 3, 128, 128)).sum(), trainable, allow_unused=True
+        net.eval()(torch.zeros(1, 3, side, side)).sum(), trainable, allow_unused=True
     )
     for parameter, gradient in zip(trainable, gradients, strict=True):
         parameter.requires_grad_(gradient is not None)
@@ -116,7 +120,10 @@ def check_encoder(encoder: str) -> None:
 def _explain(encoder: str, hub_name: str | None, error: Exception) -> str:
     reason = " ".join(str(error).split())[:300]
     if hub_name is None:
-        return f"model.encoder={encoder} does not fit this architecture ({reason}); choose another encoder"
+        return (
+            f"model.encoder={encoder} does not fit this architecture ({reason}); choose another encoder, or "
+            "set model.net.multiple to what the sides of its pictures must be a multiple of"
+        )
     return (
         f"model.encoder_weights={hub_name}: no such weights for encoder '{encoder}', or they could not be "
         f"downloaded ({reason}); to go on without a network set model.encoder_weights=FILE (a state dict of "

@@ -37,7 +37,13 @@ def deeplabv3_mobilenet_v3(encoder_weights: str | None, num_classes: int) -> Tor
             "state-dict file of its mobilenet_v3_large, or null for random weights"
         )
     hub = MobileNet_V3_Large_Weights.IMAGENET1K_V1 if encoder_weights == "imagenet" else None
-    net = deeplabv3_mobilenet_v3_large(num_classes=num_classes, weights_backbone=hub)
+    try:
+        net = deeplabv3_mobilenet_v3_large(num_classes=num_classes, weights_backbone=hub)
+    except OSError as error:
+        raise ValueError(
+            f"model.encoder_weights={encoder_weights}: the weights could not be downloaded ({error}); to go "
+            "on without a network give a state-dict file of torchvision's mobilenet_v3_large, or null"
+        ) from error
     if file:
         classifier = mobilenet_v3_large()
         load_encoder(classifier, file, "mobilenet_v3_large")

@@ -40,6 +40,21 @@ def test_a_missing_root_shows_the_tree(choice, tmp_path):
 
 
 @pytest.mark.parametrize("choice", CHOICES)
+def test_a_relative_root_reads_the_same(choice, tmp_path, monkeypatch):
+    options = getattr(fabricate, choice)(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    pairs = []
+    for root in ("data", tmp_path / "data"):
+        cfg = compose_command("train", [f"data={choice}", f"data.root={root}", *options], tmp_path)
+        pairs.append(build.layout(cfg).pairs("train"))
+    assert len(pairs[0]) == len(pairs[1]) > 0
+    for relative, absolute in zip(*pairs, strict=True):
+        assert relative.name == absolute.name
+        assert relative.image.absolute() == absolute.image
+        assert relative.label.absolute() == absolute.label
+
+
+@pytest.mark.parametrize("choice", CHOICES)
 def test_an_empty_root_names_what_is_missing_and_shows_the_tree(choice, tmp_path):
     root = tmp_path / "empty"
     root.mkdir()

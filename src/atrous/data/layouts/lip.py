@@ -38,5 +38,8 @@ class Lip:
         require_split(split, ("train", "val"), "LIP")
         images = unpacked(self.root, "TrainVal_images", holds="train_images")
         labels = unpacked(self.root, "TrainVal_parsing_annotations", holds="train_segmentations")
-        folders = Folders(f"{images}/{{split}}_images", f"{labels}/{{split}}_segmentations")
+        folders = Folders(
+            f"{images.relative_to(self.root)}/{{split}}_images",
+            f"{labels.relative_to(self.root)}/{{split}}_segmentations",
+        )
         return find_pairs(folders, self.root, split, __doc__)
