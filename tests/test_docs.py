@@ -44,7 +44,10 @@ def test_there_are_commands_to_try():
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_a_recipe_opens_like_a_lab_note(experiment):
     lines = Path(config_folder() / "experiment" / f"{experiment}.yaml").read_text().splitlines()
-    header = "\n".join(line for line in lines if line.startswith("#"))
+    header = " ".join(line.removeprefix("# ") for line in lines if line.startswith("#"))
     assert lines[1].startswith(f"# python train.py experiment={experiment}")
-    assert ("Measured: " in header) != ("Not run here" in header)
+    measured = re.search(r"Measured: 0\.\d{3} .*, commit [0-9a-f]{7}", header)
+    assert bool(measured) != ("Not run here" in header)
     assert "Follows: " in header or experiment == "camvid_cpu"
+    if "docs/results.md" in header:
+        assert f"experiment={experiment} " in (CHECKOUT / "docs" / "results.md").read_text()
