@@ -69,7 +69,9 @@ def test_a_scaled_network_predicts_at_native_size(scale):
     logits = whole(Net(), images, scale=scale)
     assert seen == [(round(40 * scale), round(30 * scale))]
     assert logits.shape == images.shape
-    assert torch.allclose(logits, images, atol=0.01)  # a smooth ramp survives the way there and back
+    # A ramp survives the way there and back, but for the half pixel at the rim that resizing holds constant.
+    assert torch.allclose(logits[..., 2:-2, :], images[..., 2:-2, :], atol=1e-5)
+    assert torch.allclose(logits, images, atol=0.02)
     assert torch.equal(logits, images) == (scale == 1.0)
 
 

@@ -294,7 +294,7 @@ def test_help_shows_choices_and_values(command):
         (["train.py", "sampling.share=1"], "sampling.share: no such option"),
         (
             ["train.py", "class_weights=inverse_log", "loss=dice"],
-            "class_weights: a formula is chosen, but no",
+            "class_weights are chosen, but no loss takes them",
         ),
         (["train.py", "loss=boundary", "loss.boundary.loss.radius=0"], "radius=0, strength=4.0: expected a"),
     ],
