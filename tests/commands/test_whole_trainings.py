@@ -6,7 +6,9 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("experiment=synthetic_eomt", "trainer.max_steps=150")])
+@pytest.mark.parametrize(
+    "options", [("trainer.max_steps=160",), ("experiment=synthetic_eomt", "trainer.max_steps=150")]
+)
 def test_synthetic_scenes_are_learnt(command, options):
     printed = command.succeed(
         "train.py", "hydra.run.dir=run", f"data.root={command.folder}", *options, timeout=900
