@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atrous.data.dataset import read_labels
 from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
+from atrous.data.reading import read_labels
 from atrous.metrics import scores
 
 

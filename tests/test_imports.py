@@ -13,7 +13,7 @@ FLOORS = {
     "labels": 0, "outputs": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
-    "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
+    "data.reading": 2, "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
     "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "trust": 3,
     "build": 4,
@@ -30,7 +30,7 @@ LIBRARIES = {
         "torchmetrics",
         "cv2",
     },
-    2: {"lightning", "PIL", "rich", "matplotlib"},
+    2: {"lightning", "PIL", "rich", "matplotlib", "jinja2", "markupsafe"},
     3: {"wandb"},
     4: {"hydra", "omegaconf"},
 }
@@ -87,6 +87,7 @@ LIGHT = (
     "atrous.data.layouts.camvid",
     "atrous.data.layouts.folder",
     "atrous.data.layouts.lists",
+    "atrous.data.reading",
 )
 
 

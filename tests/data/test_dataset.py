@@ -4,10 +4,11 @@ from fabricate import write_pair
 from PIL import Image
 
 from atrous.data.augment import CropAugment
-from atrous.data.dataset import SampleKey, SegmentationDataset, read_image, read_labels
+from atrous.data.dataset import SampleKey, SegmentationDataset
 from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import ClassMix
+from atrous.data.reading import read_image, read_labels
 from atrous.labels import label_set
 
 LABELS = label_set("mine", ["ground", "left", "right"])

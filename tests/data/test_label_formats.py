@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from atrous.data.dataset import read_labels
 from atrous.data.label_formats import Colors, Index, Threshold
+from atrous.data.reading import read_labels
 from atrous.labels import label_set
 
 LABELS = label_set("mine", {"ground": (9, 9, 9), "left": (255, 0, 0), "right": (0, 0, 255)})

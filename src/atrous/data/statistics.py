@@ -14,9 +14,9 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 
-from atrous.data.dataset import read_labels
 from atrous.data.label_formats import LabelFormat
 from atrous.data.layouts.pairs import Pair
+from atrous.data.reading import read_labels
 from atrous.labels import LabelSet
 
 VERSION = 1  # what is counted, and how it is read, is another file when it changes

@@ -8,8 +8,8 @@ from PIL import Image
 
 from atrous.commands.evaluate import evaluate
 from atrous.commands.train import train
-from atrous.data.dataset import read_labels
 from atrous.data.layouts.camvid import COLORS, LABELS, CamVid, segnet_split
+from atrous.data.reading import read_labels
 
 # The reduction as MathWorks' camvidPixelLabelIDs lists it, class by class: the independent source.
 REDUCED = {

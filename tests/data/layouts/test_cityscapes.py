@@ -2,8 +2,8 @@ import fabricate
 import numpy as np
 import pytest
 
-from atrous.data.dataset import read_labels
 from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
+from atrous.data.reading import read_labels
 
 
 def test_native_tree(tmp_path):

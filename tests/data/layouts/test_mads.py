@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atrous.data.dataset import read_labels
 from atrous.data.layouts.mads import Mads
+from atrous.data.reading import read_labels
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 

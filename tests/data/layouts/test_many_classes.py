@@ -3,11 +3,11 @@
 import fabricate
 import numpy as np
 
-from atrous.data.dataset import read_labels
 from atrous.data.layouts.ade20k import LABELS as ADE_LABELS
 from atrous.data.layouts.ade20k import Ade20k
 from atrous.data.layouts.coco_stuff import LABELS as COCO_LABELS
 from atrous.data.layouts.coco_stuff import CocoStuff
+from atrous.data.reading import read_labels
 
 
 def read_all(layout, split):

@@ -1,8 +1,8 @@
 import fabricate
 import pytest
 
-from atrous.data.dataset import read_labels
 from atrous.data.layouts.voc import LABELS, Voc
+from atrous.data.reading import read_labels
 
 
 def test_2007_has_test_labels(tmp_path):

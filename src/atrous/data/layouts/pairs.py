@@ -91,15 +91,29 @@ def _visible(folder: Path, deep: bool) -> list[Path]:
 def match(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Pair]:
     """Pictures and labels of the same name, as pairs.
 
-    Raises ValueError: a picture without labels, or labels without a picture.
+    Raises Unmatched: a picture without labels, or labels without a picture.
     """
-    without_label = sorted(set(images) - set(labels))
-    if without_label:
-        raise ValueError(_unmatched("picture without label", [images[name] for name in without_label]))
-    without_image = sorted(set(labels) - set(images))
-    if without_image:
-        raise ValueError(_unmatched("label without picture", [labels[name] for name in without_image]))
-    return [Pair(name, images[name], labels[name]) for name in sorted(images)]
+    pairs = [Pair(name, images[name], labels[name]) for name in sorted(set(images) & set(labels))]
+    without_label = [images[name] for name in sorted(set(images) - set(labels))]
+    without_image = [labels[name] for name in sorted(set(labels) - set(images))]
+    if without_label or without_image:
+        raise Unmatched(pairs, without_label, without_image)
+    return pairs
+
+
+class Unmatched(ValueError):
+    """Pictures without labels, or labels without a picture, and the pairs that are whole."""
+
+    def __init__(
+        self, pairs: list[Pair], without_label: Sequence[Path], without_image: Sequence[Path]
+    ) -> None:
+        self.pairs = pairs
+        self.without_label = without_label
+        self.without_image = without_image
+        if without_label:
+            super().__init__(_unmatched("picture without label", without_label))
+        else:
+            super().__init__(_unmatched("label without picture", without_image))
 
 
 def _unmatched(what: str, paths: Sequence[Path]) -> str:

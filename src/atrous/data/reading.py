@@ -1,0 +1,95 @@
+"""Pictures and label files from disk to pixels; what is wrong with a file is said by its name."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from atrous.data.label_formats import INDEX, LabelFormat
+from atrous.data.layouts.pairs import Pair
+from atrous.labels import LabelSet
+
+
+def read_pair(
+    pair: Pair, labels: LabelSet, label_format: LabelFormat = INDEX
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture, uint8 (H, W, 3), and its class indices, uint8 (H, W): all ignored where it has no labels.
+
+    Raises ValueError: as ``read_image`` and ``read_labels``, or the two are of different sizes.
+    """
+    image = read_image(pair.image)
+    if pair.label is None:
+        return image, np.full(image.shape[:2], labels.ignore_index, np.uint8)
+    truth = read_labels(pair.label, labels, label_format)
+    if image.shape[:2] != truth.shape:
+        raise ValueError(
+            f"{pair.label}: labels of {size(truth)} pixels for a picture of {size(image)} ({pair.image}); "
+            "both must have the same size: the labels belong to another picture, or were resized"
+        )
+    return image, truth
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """A picture: uint8 (H, W, 3), RGB.
+
+    Grey and palette pictures become RGB; an alpha channel that hides nothing is dropped.
+    Raises ValueError: unreadable or truncated, more than 8 bits a channel, or partly transparent.
+    """
+    image = _open(path)
+    if image.mode in ("RGB", "L", "1"):
+        return np.array(image.convert("RGB"))
+    if image.mode in ("P", "PA", "LA", "RGBA"):
+        pixels = np.array(image.convert("RGBA"))
+        if pixels[..., 3].min() < 255:
+            raise ValueError(
+                f"{path}: partly transparent picture (mode {image.mode}); save it as RGB without alpha"
+            )
+        return np.ascontiguousarray(pixels[..., :3])
+    raise ValueError(
+        f"{path}: picture of mode {image.mode}; expected 8 bits a channel, RGB or grey: convert it first"
+    )
+
+
+def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX) -> NDArray[np.uint8]:
+    """Class indices: uint8 (H, W), 0..C-1 and the ignore index.
+
+    Raises ValueError: unreadable or truncated, of the wrong number of channels, or a value that the label set
+    or the format does not have.
+    """
+    pixels = read_image(path) if label_format.of_colors else _read_channel(path)
+    try:
+        return label_format(pixels, labels)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _read_channel(path: Path) -> NDArray[Any]:
+    """A grey picture's values or a palette's indices: (H, W)."""
+    image = _open(path)
+    if image.mode not in ("L", "P", "1", "I;16", "I"):
+        raise ValueError(
+            f"{path}: label file of mode {image.mode}; expected one channel of class ids (grey, or a "
+            "palette's index); for labels in colours, or light on dark, choose another label format"
+        )
+    return np.array(image)
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            deep_color = image.mode.startswith(("RGB", "LA")) and any(
+                ";16" in str(tile) for tile in image.tile
+            )
+            image.load()
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: cannot be read as a picture ({error}); replace the file") from error
+    if deep_color:  # pillow would keep the high bytes without a word
+        raise ValueError(f"{path}: 16 bits a channel; expected 8 bits: convert it first")
+    return image
+
+
+def size(pixels: NDArray[np.uint8]) -> str:
+    """Width x height, as messages say it."""
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"
