@@ -9,7 +9,7 @@ from PIL import Image
 
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
-from atrous.labels import LabelSet
+from atrous.labels import UNKNOWN, LabelSet
 
 
 def read_pair(
@@ -63,6 +63,21 @@ def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX)
         return label_format(pixels, labels)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_objects(path: Path, labels: LabelSet) -> NDArray[np.int32]:
+    """Objects, as metrics.instances takes them: int32 (H, W), 0 or class + 256 * number.
+
+    The file holds raw id * 1000 + number where there is an object, as Cityscapes' *_instanceIds.png.
+    Raises ValueError: unreadable, or a raw id that the label set does not have.
+    """
+    ids = _read_channel(path).astype(np.int32)
+    raw = ids // 1000
+    classes = labels.raw_table[np.minimum(raw, 255)].astype(np.int32)
+    if ((raw > 255) | ((raw > 0) & (classes == UNKNOWN))).any():
+        raise ValueError(f"{path}: holds objects of raw ids that label set '{labels.name}' does not have")
+    scored = (raw > 0) & np.isin(classes, list(labels.instance_sizes))
+    return np.where(scored, classes + 256 * ids, 0).astype(np.int32)
 
 
 def _read_channel(path: Path) -> NDArray[Any]:
