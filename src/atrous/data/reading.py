@@ -58,7 +58,7 @@ def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX)
     Raises ValueError: unreadable or truncated, of the wrong number of channels, or a value that the label set
     or the format does not have.
     """
-    pixels = read_image(path) if label_format.of_colors else _read_channel(path)
+    pixels = read_image(path) if label_format.of_colors else read_channel(path)
     try:
         return label_format(pixels, labels)
     except ValueError as error:
@@ -71,7 +71,7 @@ def read_objects(path: Path, labels: LabelSet) -> NDArray[np.int32]:
     The file holds raw id * 1000 + number where there is an object, as Cityscapes' *_instanceIds.png.
     Raises ValueError: unreadable, or a raw id that the label set does not have.
     """
-    ids = _read_channel(path).astype(np.int32)
+    ids = read_channel(path).astype(np.int32)
     raw = ids // 1000
     classes = labels.raw_table[np.minimum(raw, 255)].astype(np.int32)
     if ((raw > 255) | ((raw > 0) & (classes == UNKNOWN))).any():
@@ -80,8 +80,11 @@ def read_objects(path: Path, labels: LabelSet) -> NDArray[np.int32]:
     return np.where(scored, classes + 256 * ids, 0).astype(np.int32)
 
 
-def _read_channel(path: Path) -> NDArray[Any]:
-    """A grey picture's values or a palette's indices: (H, W)."""
+def read_channel(path: Path) -> NDArray[Any]:
+    """A grey picture's values or a palette's indices: (H, W).
+
+    Raises ValueError: unreadable or truncated, or of several channels.
+    """
     image = _open(path)
     if image.mode not in ("L", "P", "1", "I;16", "I"):
         raise ValueError(
