@@ -60,8 +60,8 @@ def pairs(
         unlabelled = [pair for pair in listed if pair.label is None]
         if len(unlabelled) == len(listed) and not may_lack_labels:
             raise ValueError(
-                f"split '{split}' has no labels: it cannot be trained on or scored; to write predictions for a "
-                "server, evaluate with export_format=cityscapes or voc"
+                f"split '{split}' has no labels: it cannot be trained on or scored; to write predictions for "
+                "a server, evaluate with export_format=cityscapes or voc"
             )
         if 0 < len(unlabelled) < len(listed):
             raise ValueError(
@@ -244,6 +244,11 @@ def plain(cfg: DictConfig, resolve: bool = False) -> dict[str, Any]:
     container = OmegaConf.to_container(cfg, resolve=resolve)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
+
+
+def as_yaml(config: Mapping[str, Any]) -> str:
+    """Plain data as a config file."""
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
 
 
 def resumed(cfg: DictConfig) -> DictConfig:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +45,8 @@ class PictureCounts(NamedTuple):
         few pairs of classes occur in one picture.
     boundary: int64 (C, 2), as metrics.boundary.
     calibration: float64 (15, 3), as metrics.calibration; (0, 3) where no confidences are known.
-    instances: float64 (G, 2), as metrics.instances, of ``instance_groups``; (0, 2) where no objects are known.
+    instances: float64 (G, 2), as metrics.instances, of ``instance_groups``; (0, 2) where no objects are
+        known.
     """
 
     name: str
@@ -97,10 +98,8 @@ def count_picture(
 def instance_groups(labels: LabelSet) -> dict[str, tuple[int, ...]]:
     """Whose objects are counted: the classes that have any, then the categories of such classes alone."""
     classes = {labels.classes[index]: (index,) for index in labels.instance_sizes}
-    categories = {
-        name: members for name, members in labels.categories.items() if set(members) <= set(labels.instance_sizes)
-    }
-    return classes | categories
+    counted = set(labels.instance_sizes)
+    return classes | {name: members for name, members in labels.categories.items() if set(members) <= counted}
 
 
 @dataclass(frozen=True)
@@ -155,6 +154,13 @@ class Evaluation:
         """P."""
         return len(self.names)
 
+    @property
+    def commonest_size(self) -> tuple[int, int]:
+        """(H, W) of most pictures."""
+        sizes, counts = np.unique(self.sizes, axis=0, return_counts=True)
+        height, width = sizes[counts.argmax()].tolist()
+        return height, width
+
     @cached_property
     def total(self) -> NDArray[np.int64]:
         """The confusion matrix of all pictures: int64 (C + 1, C + 1)."""
@@ -207,7 +213,7 @@ class Evaluation:
         if self.calibration.shape[1]:
             found["calibration_error"] = calibration_error(_summed(weights, self.calibration))
         if labels.categories:
-            iou = class_scores(merged(confusion, [list(group) for group in labels.categories.values()]))["iou"]
+            iou = class_scores(merged(confusion, list(labels.categories.values())))["iou"]
             found |= {"category_miou": mean(iou), "category_iou": iou}
         if self.instances.shape[1]:
             groups = instance_groups(labels)
@@ -251,9 +257,13 @@ class Evaluation:
         """
         truth = hashlib.sha256()
         for part in self.matrices():
-            truth.update(np.ascontiguousarray(part.sum(2), "<i8"))
-        truth.update(np.ascontiguousarray(self.sizes, "<i8"))
-        return {"pictures": hashlib.sha256("\n".join(self.names).encode()).hexdigest(), "truth": truth.hexdigest()}
+            truth.update(part.sum(2).astype("<i8").tobytes())
+        truth.update(self.sizes.astype("<i8").tobytes())
+        names = hashlib.sha256("\n".join(self.names).encode())
+        return {
+            "pictures": names.hexdigest(),
+            "truth": truth.hexdigest(),
+        }
 
     def save(self, path: Path) -> None:
         """Write everything to ``path`` (.npz): plain arrays, and the label set as JSON."""

@@ -43,7 +43,9 @@ class Inference:
         """Raises ValueError: no or impossible scales, or windows that would leave pixels out."""
         scales: Any = self.scales
         if not isinstance(scales, Sequence) or not scales or not all(_positive(scale) for scale in scales):
-            raise ValueError(f"inference.scales={scales}: expected a list of numbers above 0, such as [0.5, 1.0]")
+            raise ValueError(
+                f"inference.scales={scales}: expected a list of numbers above 0, such as [0.5, 1.0]"
+            )
         if not isinstance(self.flip, bool):
             raise ValueError(f"inference.flip={self.flip}: expected true or false")
         sizes: Any = (self.window, self.stride)
@@ -51,13 +53,13 @@ class Inference:
             return
         if not all(isinstance(size, Sequence) and len(size) == 2 for size in sizes):
             raise ValueError(
-                f"inference.window={self.window}, inference.stride={self.stride}: expected [height, width] each, "
-                "or neither"
+                f"inference.window={self.window}, inference.stride={self.stride}: expected [height, width] "
+                "each, or neither"
             )
         if not all(0 < step <= side for side, step in zip(*sizes, strict=True)):
             raise ValueError(
-                f"inference.stride={list(sizes[1])} with inference.window={list(sizes[0])}: expected 0 < stride "
-                "<= window, or pixels between the windows would have no prediction"
+                f"inference.stride={list(sizes[1])} with inference.window={list(sizes[0])}: expected 0 < "
+                "stride <= window, or pixels between the windows would have no prediction"
             )
 
     def __call__(self, net: nn.Module, images: Tensor, mirror: Sequence[int] | None = None) -> Prediction:
@@ -66,7 +68,8 @@ class Inference:
         net: images -> logits (N, C, h, w) of the images' size.  images: float (N, 3, H, W), normalised.
         mirror: the class that each of the C classes is in a mirrored picture; None: itself.
         """
-        views = [(scale, flipped) for scale in self.scales for flipped in ((False, True) if self.flip else (False,))]
+        sides = (False, True) if self.flip else (False,)
+        views = [(scale, flipped) for scale in self.scales for flipped in sides]
         size = (images.shape[-2], images.shape[-1])
         if len(views) == 1 and len(list(self._windows(size, self.scales[0]))) == 1:
             return _of_logits(_logits(net, images, *views[0], mirror))
@@ -87,13 +90,17 @@ class Inference:
         if self.window is None or self.stride is None:
             yield slice(0, size[0]), slice(0, size[1])
             return
-        lengths = [min(side, max(1, round(seen / scale))) for side, seen in zip(size, self.window, strict=True)]
-        steps = [
-            min(length, max(1, round(seen / scale))) for length, seen in zip(lengths, self.stride, strict=True)
-        ]
-        for top in starts(size[0], lengths[0], steps[0]):
-            for left in starts(size[1], lengths[1], steps[1]):
-                yield slice(top, top + lengths[0]), slice(left, left + lengths[1])
+        height, width = (
+            min(side, _native(seen, scale)) for side, seen in zip(size, self.window, strict=True)
+        )
+        for top in starts(size[0], height, min(height, _native(self.stride[0], scale))):
+            for left in starts(size[1], width, min(width, _native(self.stride[1], scale))):
+                yield slice(top, top + height), slice(left, left + width)
+
+
+def _native(seen: int, scale: float) -> int:
+    """Pixels of the picture for so many that the network sees."""
+    return max(1, round(seen / scale))
 
 
 def starts(length: int, window: int, stride: int) -> list[int]:
@@ -166,8 +173,8 @@ def _of_probabilities(probabilities: Tensor) -> Prediction:
 
 def _empty(values: Tensor) -> Prediction:
     """Room for the prediction of class scores (N, C, H, W), C <= 254."""
-    shape = (len(values), *values.shape[-2:])
-    return Prediction(values.new_empty(shape, dtype=torch.uint8), values.new_empty(shape, dtype=torch.float32))
+    labels = values.new_empty((len(values), *values.shape[-2:]), dtype=torch.uint8)
+    return Prediction(labels, torch.empty_like(labels, dtype=torch.float32))
 
 
 def _require_finite(largest: Tensor) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from atrous.data.layouts.pairs import LABEL_SUFFIXES, Layout, Pair, list_files
-from atrous.data.reading import read_channel, read_objects, read_labels, size
+from atrous.data.reading import read_channel, read_labels, read_objects, size
 from atrous.evaluation import Evaluation, PictureCounts, count_picture
 from atrous.labels import UNKNOWN, LabelSet
 from atrous.report.exports import PREDICTIONS, Indices, write_prediction
@@ -35,8 +35,9 @@ def find_predictions(
     if not found or (missing and not allow_missing):
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ValueError(
-            f"predictions={folder}: no file {missing[0]}{ending}.png{others}, of {len(pairs)} pictures; predict "
-            "them all, say what follows the names (ending=_pred), or score what is there with allow_missing=true"
+            f"predictions={folder}: no file {missing[0]}{ending}.png{others}, of {len(pairs)} pictures; "
+            "predict them all, say what follows the names (ending=_pred), or score what is there with "
+            "allow_missing=true"
         )
     return found
 

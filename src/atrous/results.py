@@ -1,16 +1,30 @@
-"""What an evaluation leaves in its folder: scores, counts, predictions, config, and a report."""
+"""What an evaluation leaves in its folder beside the predictions: scores, counts and config."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from omegaconf import OmegaConf
-
-from atrous.checkpoint import Checkpoint
-from atrous.costs import gmac, num_parameters
-from atrous.data.layouts.pairs import Layout, Pair
-from atrous.data.reading import read_pair
 from atrous.evaluation import Evaluation
-from atrous.module import SegmentationModule
-from atrous.predictions import read_back
+from atrous.report.tables import print_scores, shares, write_scores
+
+CONFIG = "config.yaml"
+
+
+def publish(output: Path, evaluation: Evaluation, about: Mapping[str, Any], config: str) -> None:
+    """Write everything, and print the table.
+
+    about: what was scored, and how, for scores.json; it has a "split".
+    config: the config behind it, YAML.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    (output / CONFIG).write_text(config)
+    if not evaluation.total[:-1].any():
+        print(f"split '{about['split']}' has no labels: no scores; predictions are in {output}")
+        return
+    scores = write_scores(output, evaluation, about)
+    what = about.get("checkpoint") or about.get("predictions")
+    title = f"{what} on {about['split']}, {evaluation.num_pictures} pictures, in percent"
+    print_scores(scores, shares(evaluation), title)
+    if about.get("num_missing"):
+        print(f"{about['num_missing']} pictures have no prediction, and are not scored")
+    print(f"written to {output}")

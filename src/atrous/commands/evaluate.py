@@ -9,10 +9,12 @@ from atrous import build
 
 def evaluate(cfg: DictConfig) -> float:
     """Score the checkpoint on a split, write scores, predictions and report, and return the mIoU."""
-    from atrous import checkpoint, results
+    from atrous import checkpoint
     from atrous.callbacks.pictures import Pictures
     from atrous.callbacks.predictions import WritePredictions
     from atrous.callbacks.progress import StepProgress
+    from atrous.costs import costs
+    from atrous.results import publish
 
     stored = checkpoint.read(cfg.checkpoint)
     run = build.evaluation_config(stored.config, cfg)
@@ -26,7 +28,15 @@ def evaluate(cfg: DictConfig) -> float:
     trainer = build.trainer(cfg, [StepProgress(), pictures, WritePredictions(output, exports)])
     trainer.test(module, datamodule=build.data(run, pairs, layout), verbose=False)
     if trainer.is_global_zero:
-        config = {**build.plain(run), "training": stored.config}
-        about = results.about_checkpoint(stored, module, cfg.split, build.plain(run.inference))
-        results.publish(output, module.evaluated, pairs["test"], layout, about, config, cfg.pictures)
+        evaluation = module.evaluated
+        assert evaluation is not None
+        about = {
+            "split": cfg.split,
+            "checkpoint": str(cfg.checkpoint),
+            "step": stored.step,
+            "inference": build.plain(run.inference),
+            "costs": costs(module, evaluation.commonest_size, stored.seconds),
+        }
+        config = build.as_yaml({**build.plain(run), "training": stored.config})
+        publish(output, evaluation, about, config)
     return float(trainer.callback_metrics["test/miou"])

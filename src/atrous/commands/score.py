@@ -9,19 +9,18 @@ from atrous import build
 
 def score(cfg: DictConfig) -> float:
     """Score a folder of predictions on a split, write scores and report, and return the mIoU."""
-    from atrous import results
-    from atrous.callbacks.progress import track
+    from atrous.predictions import find_predictions, score_predictions
+    from atrous.results import publish
 
     layout = build.layout(cfg)
-    cfg.data.splits.test = cfg.split
     pairs = build.pairs(cfg, layout, ("test",))["test"]
-    found = results.find_predictions(pairs, Path(cfg.predictions), cfg.ending, cfg.allow_missing)
-    output = Path(cfg.output)
-    evaluation = results.score_predictions(found, layout, output, cfg.raw_ids, cfg.boundary_width, track)
+    found = find_predictions(pairs, Path(cfg.predictions), cfg.ending, cfg.allow_missing)
+    output = Path(cfg.paths.output)
+    evaluation = score_predictions(found, layout, output, cfg.raw_ids, cfg.boundary_width)
     about = {
         "split": cfg.split,
         "predictions": str(cfg.predictions),
         "num_missing": len(pairs) - len(found),
     }
-    results.publish(output, evaluation, list(found), layout, about, build.plain(cfg), cfg.pictures)
+    publish(output, evaluation, about, build.as_yaml(build.plain(cfg)))
     return float(evaluation.scores()["miou"])

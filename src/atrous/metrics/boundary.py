@@ -6,6 +6,8 @@ the picture's diagonal, and a score belongs to a mask; here the masks are the cl
 summed over the data set before they are divided, as for the IoU.
 """
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,7 @@ def distance(shape: tuple[int, ...], width: float) -> int:
     """
     if width <= 0 or (width >= 1 and width != int(width)):
         raise ValueError(
-            f"boundary_width={width}: expected a share of the diagonal, such as 0.02, or whole pixels, such as 3"
+            f"boundary_width={width}: expected a share of the diagonal, such as 0.02, or whole pixels, such "
+            "as 3"
         )
-    return int(width) if width >= 1 else max(1, round(width * float(np.hypot(*shape[:2]))))
+    return int(width) if width >= 1 else max(1, round(width * math.hypot(*shape[:2])))

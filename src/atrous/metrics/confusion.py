@@ -6,6 +6,8 @@ the scores, save those definitions that are named after it; column C is a miss o
 All functions take leading axes: many matrices at once.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,7 +76,7 @@ def void_definitions(confusion: Counts) -> dict[str, Values]:
     return {"miou_void_as_errors": mean(iou[..., :-1]), "miou_void_as_class": mean(iou)}
 
 
-def merged(confusion: Counts, groups: list[list[int]]) -> NDArray[np.float64]:
+def merged(confusion: Counts, groups: Sequence[Sequence[int]]) -> NDArray[np.float64]:
     """The confusion matrix of groups of classes, such as Cityscapes' categories.
 
     groups: class indices; a class in none of them counts as no class in prediction, and as no label in truth.
@@ -82,7 +84,7 @@ def merged(confusion: Counts, groups: list[list[int]]) -> NDArray[np.float64]:
     member = np.zeros((confusion.shape[-1], len(groups) + 1))
     member[:, -1] = 1
     for column, classes in enumerate(groups):
-        member[classes, column], member[classes, -1] = 1, 0
+        member[list(classes), column], member[list(classes), -1] = 1, 0
     return np.asarray(member.T @ confusion @ member)
 
 
@@ -95,7 +97,8 @@ def margins(confusion: Counts) -> tuple[Values, Values, Values]:
 
 def ratio(above: Values, below: Values) -> Values:
     """Their quotient; 0 / 0 is nan: there is nothing to score."""
-    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=np.asarray(below) > 0)
+    empty = np.full(np.shape(below), np.nan)
+    return np.asarray(np.divide(above, below, out=empty, where=np.asarray(below) > 0))
 
 
 def mean(values: Values) -> Values:

@@ -17,7 +17,10 @@ Objects = NDArray[np.int32]
 
 
 def instance_counts(
-    objects: Objects, predicted: NDArray[np.uint8], sizes: Mapping[int, float], groups: Sequence[Sequence[int]]
+    objects: Objects,
+    predicted: NDArray[np.uint8],
+    sizes: Mapping[int, float],
+    groups: Sequence[Sequence[int]],
 ) -> NDArray[np.float64]:
     """Weighted correct and missed pixels: float64 (G, 2), of each group.
 
@@ -43,11 +46,14 @@ def instance_counts(
 
 
 def instance_iou(counts: NDArray[np.float64], confusion: Counts, groups: Sequence[Sequence[int]]) -> Values:
-    """iIoU of each group, (..., G) in [0, 1].
+    """IIoU of each group, (..., G) in [0, 1].
 
     counts: float64 (..., G, 2) of ``instance_counts``.  confusion: (..., C + 1, C + 1).
     groups: class indices; a prediction of one of them on a labelled pixel of none of them is false.
     """
-    false = [np.delete(confusion[..., :-1, :], group, axis=-2)[..., group].sum((-1, -2)) for group in groups]
+    false = []
+    for group in map(list, groups):
+        others = np.delete(confusion[..., :-1, :], group, axis=-2)
+        false.append(others[..., group].sum((-1, -2)))
     correct, missed = np.moveaxis(counts, -1, 0)
     return ratio(correct, correct + missed + np.stack(false, axis=-1))

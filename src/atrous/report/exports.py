@@ -39,7 +39,7 @@ class Indices:
 
 @dataclass(frozen=True)
 class RawIds:
-    """The label files' own ids, grey, as Cityscapes' server takes them; a class of several has its smallest."""
+    """The label files' own ids, grey, as Cityscapes' server takes them; of several, the smallest."""
 
     folder: str
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -67,40 +68,40 @@ def print_scores(scores: Mapping[str, Any], labels_share: Mapping[str, float], t
 
     scores: what stands in scores.json.  labels_share: by class, its share of the labelled pixels.
     """
-    names = ("iou", "dice", "precision", "recall", "boundary_iou")
-    means = {
-        "iou": "miou", "dice": "mean_dice", "recall": "mean_accuracy", "boundary_iou": "mean_boundary_iou"
-    }  # fmt: skip
-    table = Table(title=title, title_justify="left", show_footer=True)
+    columns = {  # of scores.json, and the mean of each
+        "iou": ("IoU", "miou"),
+        "dice": ("Dice", "mean_dice"),
+        "precision": ("precision", None),
+        "recall": ("recall", "mean_accuracy"),
+        "boundary_iou": ("boundary", "mean_boundary_iou"),
+    }
+    intervals = scores["intervals"]
+    table = Table(title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=(0, 1))
     table.add_column("class", footer="mean")
-    table.add_column("share of pixels", justify="right")
-    for name in names:
-        table.add_column(
-            name.replace("_iou", " IoU"), justify="right", footer=_percent(scores[means[name]]) if name in means else ""
-        )
+    table.add_column("share", justify="right")
+    for name, (head, mean) in columns.items():
+        table.add_column(head, justify="right", footer=_percent(scores[mean]) if mean else "")
         if name == "iou":
-            table.add_column("95 %", justify="right", footer=_range(scores["intervals"].get("miou")))
+            table.add_column("95 %", justify="right", footer=_range(intervals.get("miou")))
     for label, share in labels_share.items():
-        cells = [_percent(scores[name][label]) for name in names]
-        interval = scores["intervals"].get("iou", {}).get(label)
-        table.add_row(label, _percent(share), cells[0], _range(interval), *cells[1:])
+        iou, *others = (_percent(scores[name][label]) for name in columns)
+        table.add_row(label, _percent(share), iou, _range(intervals.get("iou", {}).get(label)), *others)
     console = Console()
-    objects = [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]
-    for name in objects:
+    for name in [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]:
         dice, iou = _percent(scores[f"dice_{name}"]), _percent(scores[f"iou_{name}"])
         console.print(f"{name}: Dice {dice} %   IoU {iou} %")
     console.print(table)
-    sure = scores.get("calibration_error")
-    parts = [
-        f"mIoU {_percent(scores['miou'])} %",
-        f"pixel accuracy {_percent(scores['pixel_accuracy'])} %",
-        f"mean accuracy {_percent(scores['mean_accuracy'])} %",
-        f"frequency-weighted IoU {_percent(scores['frequency_weighted_iou'])} %",
-        *([f"calibration error {_percent(sure)} %"] if sure is not None else []),
-        *([f"category mIoU {_percent(scores['category_miou'])} %"] if "category_miou" in scores else []),
-        *([f"instance mIoU {_percent(scores['instance_miou'])} %"] if "instance_miou" in scores else []),
-    ]
-    console.print("   ".join(parts), soft_wrap=True)
+    means = {
+        "mIoU": "miou",
+        "pixel accuracy": "pixel_accuracy",
+        "mean accuracy": "mean_accuracy",
+        "frequency-weighted IoU": "frequency_weighted_iou",
+        "calibration error": "calibration_error",
+        "category mIoU": "category_miou",
+        "instance mIoU": "instance_miou",
+    }
+    said = [f"{words} {_percent(scores[name])} %" for words, name in means.items() if name in scores]
+    console.print("   ".join(said), soft_wrap=True)
 
 
 def shares(evaluation: Evaluation) -> dict[str, float]:
@@ -143,4 +144,4 @@ def _percent(value: float | None) -> str:
 
 
 def _range(interval: Sequence[float] | None) -> str:
-    return "" if interval is None else f"{100 * interval[0]:.1f} - {100 * interval[1]:.1f}"
+    return "" if interval is None else f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}"
