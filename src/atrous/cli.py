@@ -33,7 +33,22 @@ COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
+    "compare": "compare evaluations:      atrous compare runs/a runs/b",
 }
+# Options of Hydra that take the argument behind them.
+HYDRA_OPTIONS = (
+    "--cfg",
+    "-c",
+    "--config-dir",
+    "-cd",
+    "--config-name",
+    "-cn",
+    "--config-path",
+    "-cp",
+    "--package",
+    "-p",
+)
+ARGUMENTS = {"compare": "runs"}  # where a command's arguments without a key go
 TRACEBACK = "ATROUS_TRACEBACK"
 
 
@@ -50,7 +65,7 @@ def main(command: str | None = None) -> None:
     register_resolvers()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves errors to us
     with _answering():
-        run(command, argv)
+        run(command, keyed(argv, ARGUMENTS[command]) if command in ARGUMENTS else argv)
 
 
 @contextmanager
@@ -93,6 +108,26 @@ def run(command: str, argv: list[str]) -> None:
     hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
     if failed:
         _stop(f"{len(failed)} of the sweep's runs failed: {', '.join(failed)}")
+
+
+def keyed(argv: Sequence[str], key: str) -> list[str]:
+    """The command line with its arguments that are paths as one override, key=[...], as Hydra wants it.
+
+    A path is what lies on disk, or has neither a key nor a dash before it and belongs to no option.
+    Raises ValueError: the key is given besides.
+    """
+    paths, others = [], []
+    for before, arg in zip(["", *argv], argv, strict=False):
+        bare = not arg.startswith("-") and "=" not in arg and before not in HYDRA_OPTIONS
+        (paths if bare or ("=" in arg and Path(arg).exists()) else others).append(arg)
+    if paths and any(arg.startswith(f"{key}=") for arg in others):
+        raise ValueError(f"{key}= is given beside {paths[0]}; name all as arguments, or all in {key}=[...]")
+    return [*others, f"{key}=[{','.join(map(_quoted, paths))}]"] if paths else others
+
+
+def _quoted(path: str) -> str:
+    """A string in Hydra's grammar: backslashes count only before a quote."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), path) + "'"
 
 
 def config_folder() -> Path:

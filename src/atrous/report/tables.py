@@ -53,8 +53,8 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
     """
     columns, found = evaluation.columns(), evaluation.scores()
     ends = evaluation.intervals() if evaluation.num_pictures > 1 else {}
-    values = {name: _plain(score, columns.get(name)) for name, score in found.items()}
-    intervals = {name: _plain(np.moveaxis(end, 0, -1), columns.get(name)) for name, end in ends.items()}
+    values = {name: plain(score, columns.get(name)) for name, score in found.items()}
+    intervals = {name: plain(np.moveaxis(end, 0, -1), columns.get(name)) for name, end in ends.items()}
     first = evaluation.labels.object_class
     if first is not None:
         for each in (values, intervals):
@@ -126,7 +126,7 @@ def _write_confusion(path: Path, evaluation: Evaluation) -> None:
             writer.writerow([name, *row])
 
 
-def _plain(values: NDArray[np.float64], columns: Sequence[str] | None) -> Any:
+def plain(values: NDArray[np.float64], columns: Sequence[str] | None) -> Any:
     """A number, or by ``columns`` one each; None for nan.  A last axis of 2 is an interval, a list."""
     if columns is None:
         return _number(values)

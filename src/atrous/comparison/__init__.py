@@ -1,0 +1,1 @@
+"""Evaluations of the same pictures side by side: finding them, telling them apart, and what differs."""

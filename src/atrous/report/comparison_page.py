@@ -1,0 +1,114 @@
+"""The page of a comparison: tables, plots, and the pictures in layers (comparison.html)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from atrous.labels import Color, LabelSet
+from atrous.metrics.confusion import Values
+from atrous.report.comparison_plots import scatter, whiskers
+from atrous.report.comparison_tables import COSTS
+from atrous.report.differences import Data, class_rows, cost_cells, mean_rows
+from atrous.report.page import drawing, photo, plot, shrink, shrink_indices, write_page
+
+Pixels = NDArray[np.uint8]
+
+LONGEST = 640  # pixels of a picture's longer side
+# Who is right: colours that stay apart for the colour-blind.
+BOTH, BASELINE, OTHER, NEITHER, IGNORED = range(5)
+COLORS: tuple[Color, ...] = ((232, 232, 232), (31, 119, 180), (240, 130, 20), (110, 110, 110), (0, 0, 0))
+
+
+class Picture(NamedTuple):
+    """A picture in layers, data addresses by what they show.
+
+    only_baseline, only_other: the shares of its labelled pixels where only one of the two is right.
+    miou_baseline, miou_other: of this picture alone, in [0, 1].
+    """
+
+    name: str
+    only_baseline: float
+    only_other: float
+    miou_baseline: float
+    miou_other: float
+    layers: dict[str, str]
+
+
+class Against(NamedTuple):
+    """A group against the baseline: plots, and the pictures in which they differ most."""
+
+    name: str
+    plots: list[Markup]
+    pictures: list[Picture]
+
+
+def write_comparison(
+    path: Path, data: Data, labels: LabelSet, against: Sequence[Against], without_pictures: str | None
+) -> None:
+    """Write the page to ``path``.
+
+    data: comparison.json.  without_pictures: why there are none.
+    """
+    write_page(
+        path,
+        "comparison.html",
+        title=f"{' against '.join([*data['differences'], data['baseline']])}",
+        data=data,
+        means=mean_rows(data),
+        classes=class_rows(data),
+        costs={name: cost_cells(group["costs"]) for name, group in data["groups"].items()},
+        cost_names=COSTS,
+        swatches=dict(zip(labels.classes, labels.colors, strict=True)),
+        right=dict(zip(("both", "baseline", "other", "neither", "ignored"), COLORS, strict=True)),
+        against=against,
+        without_pictures=without_pictures,
+    )
+
+
+def plots(data: Data, other: str, mious: tuple[Values, Values]) -> list[Markup]:
+    """Differences by class, and pictures against pictures.
+
+    mious: of each picture, float64 (P,), with the baseline and with ``other``.
+    """
+    return [
+        plot(whiskers(class_rows(data), other)),
+        plot(scatter(*mious, (data["baseline"], other))),
+    ]
+
+
+def layers(image: Pixels, truth: Pixels, baseline: Pixels, other: Pixels, labels: LabelSet) -> dict[str, str]:
+    """The layers of a picture, as data addresses by what they show.
+
+    image: uint8 (H, W, 3).  truth, baseline, other: class indices, uint8 (H, W).
+    """
+    classes = {"truth": truth, "baseline": baseline, "other": other}
+    return {
+        "who is right": drawing(
+            shrink_indices(who_is_right(truth, baseline, other, labels), LONGEST), _palette()
+        ),
+        "image": photo(shrink(image, LONGEST)),
+        **{
+            name: drawing(shrink_indices(indices, LONGEST), labels.palette)
+            for name, indices in classes.items()
+        },
+    }
+
+
+def who_is_right(truth: Pixels, baseline: Pixels, other: Pixels, labels: LabelSet) -> Pixels:
+    """uint8 (H, W): ``BOTH``, ``BASELINE``, ``OTHER``, ``NEITHER``, or ``IGNORED`` without label."""
+    right = np.select(
+        [(baseline == truth) & (other == truth), baseline == truth, other == truth],
+        [BOTH, BASELINE, OTHER],
+        NEITHER,
+    )
+    return np.where(truth < labels.num_classes, right, IGNORED).astype(np.uint8)
+
+
+def _palette() -> Pixels:
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(COLORS)] = COLORS
+    return palette

@@ -1,0 +1,60 @@
+"""Plots of a comparison: the differences by class, and one model's pictures against the other's."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from atrous.metrics.confusion import Values
+from atrous.report.differences import Row
+
+INK, SOFT, LINE, GOOD, BAD = "#1c2126", "#5b6670", "#dfe3e7", "#2c7a3f", "#c2272d"
+MAX_ROWS = 40
+
+
+def whiskers(rows: Sequence[Row], other: str) -> Figure:
+    """Each row's difference with its interval; the widest apart where there are more than ``MAX_ROWS``."""
+    known = [row for row in rows if row.differences[other].value is not None]
+    by_size = sorted(known, key=lambda row: -abs(row.differences[other].value or 0.0))[:MAX_ROWS]
+    shown = [row for row in known if row in by_size]
+    figure = Figure(figsize=(6.2, 1 + 0.26 * len(shown)))
+    axes = figure.add_subplot()
+    for place, row in enumerate(shown):
+        found = row.differences[other]
+        color = {True: GOOD, False: BAD, None: SOFT}[found.better]
+        if found.ends is not None:
+            axes.plot([100 * end for end in found.ends], [place, place], color=color, linewidth=2)
+        axes.plot([100 * (found.value or 0.0)], [place], "o", color=color, markersize=5)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.set_yticks(range(len(shown)), [row.name for row in shown], parse_math=False)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlabel("difference of IoU in points, with its 95 % interval", color=SOFT)
+    _restrain(figure)
+    return figure
+
+
+def scatter(baseline: Values, other: Values, names: tuple[str, str]) -> Figure:
+    """A point a picture: its mIoU with the baseline, and with the other.
+
+    baseline, other: float64 (P,); nan without labelled pixels.
+    """
+    figure = Figure(figsize=(5.2, 5.2))
+    axes = figure.add_subplot()
+    axes.plot([0, 100], [0, 100], color=SOFT, linewidth=0.8)
+    axes.scatter(100 * baseline, 100 * other, s=12, color="#0b6fa4", alpha=0.55, linewidth=0)
+    both = 100 * np.concatenate([baseline, other])
+    low, high = np.nanmin(both), np.nanmax(both)
+    room = max(1.0, 0.04 * (high - low))
+    axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room), aspect="equal")
+    axes.set_xlabel(f"mIoU of the picture in percent: {names[0]}", color=SOFT, parse_math=False)
+    axes.set_ylabel(names[1], color=SOFT, parse_math=False)
+    _restrain(figure)
+    return figure
+
+
+def _restrain(figure: Figure) -> None:
+    (axes,) = figure.axes
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color=LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, labelsize=9)
