@@ -116,7 +116,8 @@ def keyed(argv: Sequence[str], key: str) -> list[str]:
     A path is what lies on disk, or has neither a key nor a dash before it and belongs to no option.
     Raises ValueError: the key is given besides.
     """
-    paths, others = [], []
+    paths: list[str] = []
+    others: list[str] = []
     for before, arg in zip(["", *argv], argv, strict=False):
         bare = not arg.startswith("-") and "=" not in arg and before not in HYDRA_OPTIONS
         (paths if bare or ("=" in arg and Path(arg).exists()) else others).append(arg)

@@ -40,11 +40,11 @@ def _chance(groups: Groups) -> list[str]:
         else "and nothing of other seeds: to tell a model from luck, train each with several"
     )
     told = [
-        f"Intervals (95 %) and confidence come from {NUM_RESAMPLES:,} paired bootstrap resamples of the pictures: "
-        f"they tell of other pictures like these, {seeds}.",
+        f"Intervals (95 %) and confidence come from {NUM_RESAMPLES:,} paired bootstrap resamples of the "
+        f"pictures: they tell of other pictures like these, {seeds}.",
         "Frames of one video resemble each other; intervals are then narrower than they should be.",
-        f"A star marks an interval without 0. Of {evaluation.labels.num_classes} classes that do not differ, one "
-        "in twenty gets one by chance.",
+        f"A star marks an interval without 0. Of {evaluation.labels.num_classes} classes that do not differ, "
+        "one in twenty gets one by chance.",
     ]
     few = [
         name

@@ -79,6 +79,6 @@ def _other_truth(ours: Evaluation, theirs: Evaluation) -> str:
     truths = [np.concatenate([part.sum(2) for part in each.matrices()]) for each in (ours, theirs)]
     others = np.flatnonzero((truths[0] != truths[1]).any(1))
     return (
-        f"the labels of {others.size} pictures are others (of '{ours.names[others[0]]}' other pixels are of a "
-        "class, or ignored); score both against the same label files"
+        f"the labels of {others.size} pictures are others (in '{ours.names[others[0]]}' other pixels are of "
+        "a class, or ignored); score both against the same label files"
     )
