@@ -329,24 +329,6 @@ def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, li
     return where, pairs(data, where, ("test",))["test"]
 
 
-def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, list[Pair]]:
-    """The data set behind an evaluation, and its pictures.
-
-    cfg: may say where the data lie.  config: that of the evaluation, plain data with its interpolations.
-    Raises ValueError: the data are not there, or the config names what it may not build.
-    """
-    if "data" not in config:
-        raise ValueError("no evaluation has a config that says where its pictures lie")
-    run = _opened({key: value for key, value in config.items() if key != "training"})
-    for key, value in {"paths.data": cfg.paths.data, "data.root": cfg.data.root}.items():
-        if value is not None:
-            OmegaConf.update(run, key, value)
-    data = OmegaConf.create({"data": OmegaConf.to_container(run.data, resolve=True)})
-    require_trusted(plain(data), cfg.allow)
-    where = layout(data)
-    return where, pairs(data, where, ("test",))["test"]
-
-
 def _without_encoder_weights(cfg: DictConfig) -> None:
     """The checkpoint brings all weights: no need for the file or the network that the training began with."""
     if "encoder_weights" in cfg.model:

@@ -1,7 +1,6 @@
 """Compare evaluations of the same pictures; see conf/compare.yaml for what can be chosen."""
 
 from functools import partial
-from functools import partial
 from pathlib import Path
 
 from omegaconf import DictConfig

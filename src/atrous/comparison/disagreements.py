@@ -37,7 +37,7 @@ class Disagreement(NamedTuple):
 def differ_most(
     baseline: Sequence[Scored], other: Sequence[Scored], find: FindPairs, most: int
 ) -> list[Picture]:
-    """The pictures in which two groups differ most, in layers: those of the first member that has predictions.
+    """The pictures in which two groups differ most, in layers; of each the first member with predictions.
 
     find: config.yaml of an evaluation -> the layout and pictures that it was scored on.
     Raises ValueError or OSError: predictions or data are not there, or are not those that were scored.
@@ -86,16 +86,15 @@ def disagreements(
 
 def _picture(found: Disagreement, pair: Pair, layout: Layout, baseline: Scored, other: Scored) -> Picture:
     image, truth = read_pair(pair, layout.labels, layout.label_format)
-    predicted = [read_back(side.folder, pair.name, layout.labels) for side in (baseline, other)]
-    mious = [
-        side.evaluation.picture_miou[side.evaluation.names.index(pair.name)] for side in (baseline, other)
-    ]
+    ours, theirs = (read_back(side.folder, pair.name, layout.labels) for side in (baseline, other))
+    index = baseline.evaluation.names.index(pair.name)
     return Picture(
         pair.name,
         found.only_baseline,
         found.only_other,
-        *map(float, mious),
-        layers(image, truth, *predicted, layout.labels),
+        float(baseline.evaluation.picture_miou[index]),
+        float(other.evaluation.picture_miou[index]),
+        layers(image, truth, ours, theirs, layout.labels),
     )
 
 

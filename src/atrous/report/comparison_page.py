@@ -12,7 +12,7 @@ from atrous.labels import Color, LabelSet
 from atrous.metrics.confusion import Values
 from atrous.report.comparison_plots import scatter, whiskers
 from atrous.report.comparison_tables import COSTS
-from atrous.report.differences import Data, class_rows, cost_cells, mean_rows
+from atrous.report.differences import Data, class_rows, cost_rows, mean_rows
 from atrous.report.page import drawing, photo, plot, shrink, shrink_indices, write_page
 
 Pixels = NDArray[np.uint8]
@@ -53,14 +53,16 @@ def write_comparison(
 
     data: comparison.json.  without_pictures: why there are none.
     """
+    others = list(data["differences"])
+    title = f"{', '.join(others)} against {data['baseline']}" if others else data["baseline"]
     write_page(
         path,
         "comparison.html",
-        title=f"{' against '.join([*data['differences'], data['baseline']])}",
+        title=title,
         data=data,
         means=mean_rows(data),
         classes=class_rows(data),
-        costs={name: cost_cells(group["costs"]) for name, group in data["groups"].items()},
+        costs=cost_rows(data),
         cost_names=COSTS,
         swatches=dict(zip(labels.classes, labels.colors, strict=True)),
         right=dict(zip(("both", "baseline", "other", "neither", "ignored"), COLORS, strict=True)),

@@ -12,7 +12,7 @@ MEANS = {
     "mean_dice": "mean Dice",
     "mean_accuracy": "mean accuracy",
     "pixel_accuracy": "pixel accuracy",
-    "frequency_weighted_iou": "frequency-weighted IoU",
+    "frequency_weighted_iou": "freq.-weighted IoU",
     "mean_boundary_iou": "mean boundary IoU",
     "category_miou": "category mIoU",
     "instance_miou": "instance mIoU",
@@ -83,8 +83,16 @@ def class_rows(data: Data) -> list[Row]:
     return [_row(data, name, "iou", name) for name in data["pictures_with_class"]]
 
 
-def cost_cells(costs: Mapping[str, Any]) -> list[str]:
-    """Parameters, GMAC, seconds a picture, their device, and the time of training; a dash: not known."""
+def cost_rows(data: Data) -> dict[str, list[str]]:
+    """Of each group parameters, GMAC, seconds a picture, their device, and the time of training.
+
+    A dash: not known.  Empty where nothing is.
+    """
+    rows = {name: _cost_cells(group["costs"]) for name, group in data["groups"].items()}
+    return rows if any(cell != "-" for cells in rows.values() for cell in cells) else {}
+
+
+def _cost_cells(costs: Mapping[str, Any]) -> list[str]:
     size, seconds = costs["size"], costs["training_seconds"]
     known: dict[str, Callable[[Any], str]] = {
         "num_parameters": lambda number: f"{number / 1e6:.2f} M",
