@@ -36,18 +36,7 @@ COMMANDS = {
     "compare": "compare evaluations:      atrous compare runs/a runs/b",
 }
 # Options of Hydra that take the argument behind them.
-HYDRA_OPTIONS = (
-    "--cfg",
-    "-c",
-    "--config-dir",
-    "-cd",
-    "--config-name",
-    "-cn",
-    "--config-path",
-    "-cp",
-    "--package",
-    "-p",
-)
+HYDRA_OPTIONS = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
 ARGUMENTS = {"compare": "runs"}  # where a command's arguments without a key go
 TRACEBACK = "ATROUS_TRACEBACK"
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from atrous.labels import Color, LabelSet
 from atrous.metrics.confusion import Values
 from atrous.report.comparison_plots import scatter, whiskers
-from atrous.report.comparison_tables import COSTS
-from atrous.report.differences import Data, class_rows, cost_rows, mean_rows
+from atrous.report.differences import COSTS, Data, class_rows, cost_rows, mean_rows
 from atrous.report.page import drawing, photo, plot, shrink, shrink_indices, write_page
 
 Pixels = NDArray[np.uint8]

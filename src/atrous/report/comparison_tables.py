@@ -1,66 +1,87 @@
 """A comparison (comparison.json) as printed tables."""
 
 from collections.abc import Mapping
+from string import ascii_uppercase
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from atrous.report.differences import Data, Row, class_rows, cost_rows, mean_rows
+from atrous.report.differences import COSTS, Data, Row, class_rows, cost_rows, mean_rows
 
-COSTS = ("parameters", "GMAC", "seconds a picture", "device", "training")
-MAX_IN_FULL = 1  # others whose intervals fit beside the baseline in a terminal's width
+MAX_VALUES = 2  # groups beside the baseline whose values are printed beside the differences
+COLORS = {True: "green", False: "red", None: "none"}
 
 
 def print_comparison(data: Data) -> None:
-    """Means, classes and costs, in percent and points; what is to be known below."""
-    console = Console()
+    """Groups by mIoU, means, classes and costs, in percent and points; what is to be known below."""
+    console = Console(highlight=False)
     of = f" of split '{data['split']}'" if data["split"] else ""
-    said = f"{data['num_pictures']} pictures{of}; scores in percent, differences in points"
-    console.print(said, highlight=False, markup=False)
+    console.print(
+        f"{data['num_pictures']} pictures{of}; scores in percent, differences in points\n", markup=False
+    )
+    for line in _groups(data):
+        console.print(line, markup=False)
     console.print(_table(data, mean_rows(data), "score"))
-    console.print(_table(data, class_rows(data), "IoU of", data["pictures_with_class"]))
+    console.print(_table(data, class_rows(data), "IoU"))
     costs = cost_rows(data)
     if costs:
         console.print(_costs(costs))
     for note in data["notes"]:
-        console.print(f"- {note}", highlight=False, markup=False)
+        console.print(f"- {note}", markup=False)
 
 
-def _table(data: Data, rows: list[Row], head: str, num_pictures: Mapping[str, int] | None = None) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
-    table.add_column(head)
-    if num_pictures is not None:
-        table.add_column("pictures", justify="right")
-    others = list(data["differences"])
-    in_full = len(others) <= MAX_IN_FULL
-    for name, group in data["groups"].items():
-        table.add_column(_heading(name, len(group["runs"])), justify="right")
-        if name in others:
-            for column in ("difference", "95 %", "confidence") if in_full else ("difference",):
-                table.add_column(column, justify="right")
+def _groups(data: Data) -> list[str]:
+    """A line a group, with the letter that it has in the tables."""
+    miou = mean_rows(data)[0]
+    lines = []
+    for letter, (name, cell) in zip(_letters(data), miou.cells.items(), strict=True):
+        runs, found = data["groups"][name]["runs"], miou.differences.get(name)
+        several = f" ({len(runs)} runs)" if len(runs) > 1 else ""
+        line = f"{letter}  {name}{several}: mIoU {cell}"
+        if found is not None:
+            line += f", {found.points}"
+        if found is not None and found.ends is not None:
+            line += f" ({found.interval}), confidence {found.sure} %"
+        lines.append(line)
+    return lines
+
+
+def _table(data: Data, rows: list[Row], head: str) -> Table:
+    """A line a row: with one group beside the baseline in full, with more in short."""
+    table = Table(head, box=SIMPLE_HEAD, padding=(0, 1))
+    others = len(data["differences"])
+    for letter in _letters(data):
+        moved = [f"{letter} - A", *(("95 %", "confidence") if others == 1 else ())]
+        for column in ["A"] if letter == "A" else moved if others > MAX_VALUES else [letter, *moved]:
+            table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
-        cells = [] if num_pictures is None else [str(num_pictures[row.name])]
+        cells = []
         for name, cell in row.cells.items():
-            cells.append(str(cell))
-            if name in others:
-                moved = row.differences[name]
-                color = {True: "green", False: "red", None: "none"}[moved.better]
-                points = f"[{color}]{moved.points}[/]"
-                cells += [points, moved.interval, moved.sure] if in_full else [points]
+            found = row.differences.get(name)
+            if found is None or others <= MAX_VALUES:
+                cells.append(str(cell))
+            if found is not None:
+                points = f"[{COLORS[found.better]}]{found.points}[/]"
+                cells += [points, *((found.interval, found.sure) if others == 1 else ())]
         table.add_row(escape(row.name), *cells)
     return table
 
 
 def _costs(costs: Mapping[str, list[str]]) -> Table:
-    table = Table("costs", box=SIMPLE_HEAD, padding=(0, 1))
-    for column in COSTS:
-        table.add_column(column, justify="left" if column == "device" else "right")
-    for name, cells in costs.items():
-        table.add_row(escape(name), *cells)
+    table = Table("", *COSTS, box=SIMPLE_HEAD, padding=(0, 1))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for place, cells in enumerate(costs.values()):
+        table.add_row(_letter(place), *cells)
     return table
 
 
-def _heading(name: str, num_runs: int) -> str:
-    return escape(name) + (f"\n{num_runs} runs" if num_runs > 1 else "")
+def _letters(data: Data) -> list[str]:
+    """What the groups are called in the tables: A is the baseline."""
+    return [_letter(place) for place in range(len(data["groups"]))]
+
+
+def _letter(place: int) -> str:
+    return ascii_uppercase[place] if place < len(ascii_uppercase) else f"#{place + 1}"

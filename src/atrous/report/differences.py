@@ -20,6 +20,7 @@ MEANS = {
     "miou_per_image": "mIoU per image",
     "calibration_error": "calibration error",
 }
+COSTS = ("parameters", "GMAC", "seconds a picture", "device", "training")
 LOWER_IS_BETTER = frozenset({"calibration_error"})
 
 
@@ -93,10 +94,10 @@ def cost_rows(data: Data) -> dict[str, list[str]]:
 
 
 def _cost_cells(costs: Mapping[str, Any]) -> list[str]:
-    size, seconds = costs["size"], costs["training_seconds"]
+    seconds = costs["training_seconds"]
     known: dict[str, Callable[[Any], str]] = {
         "num_parameters": lambda number: f"{number / 1e6:.2f} M",
-        "gmac": lambda number: f"{number:.2f} at {size[1]}x{size[0]}",
+        "gmac": lambda number: f"{number:.2f}",
         "seconds_per_picture": lambda number: f"{number:.4f}",
         "device": str,
     }
