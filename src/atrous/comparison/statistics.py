@@ -98,6 +98,7 @@ def _described(members: Sequence[Scored], found: Statistics) -> dict[str, Any]:
         "runs": [str(each.named) for each in members],
         "evaluations": [str(each.folder) for each in members],
         "seeds": [each.seed for each in members],
+        "mious": [float(each.evaluation.scores()["miou"]) for each in members],
         "mean": all_plain(found.mean),
         "std": all_plain(found.std) if len(members) > 1 else None,
         "intervals": all_plain(ends),

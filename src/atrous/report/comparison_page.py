@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from atrous.labels import Color, LabelSet
 from atrous.metrics.confusion import Values
 from atrous.report.comparison_plots import scatter, whiskers
-from atrous.report.differences import COSTS, Data, class_rows, cost_rows, mean_rows
+from atrous.report.differences import COSTS, Data, class_rows, cost_rows, letters, mean_rows
 from atrous.report.page import drawing, photo, plot, shrink, shrink_indices, write_page
 
 Pixels = NDArray[np.uint8]
@@ -53,18 +53,19 @@ def write_comparison(
     data: comparison.json.  without_pictures: why there are none.
     """
     others = list(data["differences"])
-    title = f"{', '.join(others)} against {data['baseline']}" if others else data["baseline"]
+    title = f"{others[0]} against {data['baseline']}" if len(others) == 1 else f"{len(others) + 1} models"
     write_page(
         path,
         "comparison.html",
         title=title,
         data=data,
         means=mean_rows(data),
-        classes=class_rows(data),
+        letters=letters(data),
+        class_rows=class_rows(data),
         costs=cost_rows(data),
         cost_names=COSTS,
-        swatches=dict(zip(labels.classes, labels.colors, strict=True)),
-        right=dict(zip(("both", "baseline", "other", "neither", "ignored"), COLORS, strict=True)),
+        classes=dict(zip(labels.classes, labels.colors, strict=True)),
+        right=dict(zip(("both right", "baseline", "other", "both wrong", "no label"), COLORS, strict=True)),
         against=against,
         without_pictures=without_pictures,
     )
@@ -77,7 +78,7 @@ def plots(data: Data, other: str, mious: tuple[Values, Values]) -> list[Markup]:
     """
     return [
         plot(whiskers(class_rows(data), other)),
-        plot(scatter(*mious, (data["baseline"], other))),
+        plot(scatter(*mious, letters(data)[other])),
     ]
 
 
@@ -88,9 +89,7 @@ def layers(image: Pixels, truth: Pixels, baseline: Pixels, other: Pixels, labels
     """
     classes = {"truth": truth, "baseline": baseline, "other": other}
     return {
-        "who is right": drawing(
-            shrink_indices(who_is_right(truth, baseline, other, labels), LONGEST), _palette()
-        ),
+        "right": drawing(shrink_indices(who_is_right(truth, baseline, other, labels), LONGEST), _palette()),
         "image": photo(shrink(image, LONGEST)),
         **{
             name: drawing(shrink_indices(indices, LONGEST), labels.palette)

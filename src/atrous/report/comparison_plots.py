@@ -33,7 +33,7 @@ def whiskers(rows: Sequence[Row], other: str) -> Figure:
     return figure
 
 
-def scatter(baseline: Values, other: Values, names: tuple[str, str]) -> Figure:
+def scatter(baseline: Values, other: Values, name: str) -> Figure:
     """A point a picture: its mIoU with the baseline, and with the other.
 
     baseline, other: float64 (P,); nan without labelled pixels.
@@ -46,8 +46,8 @@ def scatter(baseline: Values, other: Values, names: tuple[str, str]) -> Figure:
     low, high = np.nanmin(both), np.nanmax(both)
     room = max(1.0, 0.04 * (high - low))
     axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room), aspect="equal")
-    axes.set_xlabel(f"mIoU of the picture in percent: {names[0]}", color=SOFT, parse_math=False)
-    axes.set_ylabel(names[1], color=SOFT, parse_math=False)
+    axes.set_xlabel("mIoU of the picture in percent: A", color=SOFT)
+    axes.set_ylabel(name, color=SOFT, parse_math=False)
     _restrain(figure)
     return figure
 

@@ -1,14 +1,13 @@
 """A comparison (comparison.json) as printed tables."""
 
 from collections.abc import Mapping
-from string import ascii_uppercase
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from atrous.report.differences import COSTS, Data, Row, class_rows, cost_rows, mean_rows
+from atrous.report.differences import COSTS, Data, Row, class_rows, cost_rows, letters, mean_rows
 
 MAX_VALUES = 2  # groups beside the baseline whose values are printed beside the differences
 COLORS = {True: "green", False: "red", None: "none"}
@@ -27,7 +26,7 @@ def print_comparison(data: Data) -> None:
     console.print(_table(data, class_rows(data), "IoU"))
     costs = cost_rows(data)
     if costs:
-        console.print(_costs(costs))
+        console.print(_costs(data, costs))
     for note in data["notes"]:
         console.print(f"- {note}", markup=False)
 
@@ -36,8 +35,9 @@ def _groups(data: Data) -> list[str]:
     """A line a group, with the letter that it has in the tables."""
     miou = mean_rows(data)[0]
     lines = []
-    for letter, (name, cell) in zip(_letters(data), miou.cells.items(), strict=True):
-        runs, found = data["groups"][name]["runs"], miou.differences.get(name)
+    for name, letter in letters(data).items():
+        cell, found = miou.cells[name], miou.differences.get(name)
+        runs = data["groups"][name]["runs"]
         several = f" ({len(runs)} runs)" if len(runs) > 1 else ""
         line = f"{letter}  {name}{several}: mIoU {cell}"
         if found is not None:
@@ -52,7 +52,7 @@ def _table(data: Data, rows: list[Row], head: str) -> Table:
     """A line a row: with one group beside the baseline in full, with more in short."""
     table = Table(head, box=SIMPLE_HEAD, padding=(0, 1))
     others = len(data["differences"])
-    for letter in _letters(data):
+    for letter in letters(data).values():
         moved = [f"{letter} - A", *(("95 %", "confidence") if others == 1 else ())]
         for column in ["A"] if letter == "A" else moved if others > MAX_VALUES else [letter, *moved]:
             table.add_column(column, justify="right", no_wrap=True)
@@ -69,19 +69,10 @@ def _table(data: Data, rows: list[Row], head: str) -> Table:
     return table
 
 
-def _costs(costs: Mapping[str, list[str]]) -> Table:
+def _costs(data: Data, costs: Mapping[str, list[str]]) -> Table:
     table = Table("", *COSTS, box=SIMPLE_HEAD, padding=(0, 1))
     for column in table.columns[1:]:
         column.justify = "right"
-    for place, cells in enumerate(costs.values()):
-        table.add_row(_letter(place), *cells)
+    for name, cells in costs.items():
+        table.add_row(letters(data)[name], *cells)
     return table
-
-
-def _letters(data: Data) -> list[str]:
-    """What the groups are called in the tables: A is the baseline."""
-    return [_letter(place) for place in range(len(data["groups"]))]
-
-
-def _letter(place: int) -> str:
-    return ascii_uppercase[place] if place < len(ascii_uppercase) else f"#{place + 1}"

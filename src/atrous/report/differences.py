@@ -1,6 +1,7 @@
 """The rows of a comparison (comparison.json), for the printed table and for the page."""
 
 from collections.abc import Callable, Mapping
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from atrous.report.page import percent
@@ -71,6 +72,12 @@ class Row(NamedTuple):
     name: str
     cells: dict[str, Cell]
     differences: dict[str, Difference]
+
+
+def letters(data: Data) -> dict[str, str]:
+    """What the groups are called where there is no room for their names: A is the baseline."""
+    alphabet = [*ascii_uppercase, *(f"#{place}" for place in range(27, len(data["groups"]) + 1))]
+    return dict(zip(data["groups"], alphabet, strict=False))
 
 
 def mean_rows(data: Data) -> list[Row]:
