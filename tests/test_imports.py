@@ -15,7 +15,7 @@ FLOORS = {
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.reading": 2, "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
     "module": 2, "report": 2,
-    "callbacks": 3, "checkpoint": 3, "trust": 3,
+    "callbacks": 3, "checkpoint": 3, "costs": 3, "predictions": 3, "results": 3, "trust": 3,
     "build": 4,
     "commands": 5, "cli": 5, "leaderboard": 5,
 }  # fmt: skip
@@ -83,11 +83,15 @@ LIGHT = (
     "atrous.build",
     "atrous.commands.train",
     "atrous.commands.evaluate",
+    "atrous.commands.score",
     "atrous.leaderboard",
     "atrous.data.layouts.camvid",
     "atrous.data.layouts.folder",
     "atrous.data.layouts.lists",
     "atrous.data.reading",
+    "atrous.metrics.evaluation",
+    "atrous.predictions",
+    "atrous.results",
 )
 
 

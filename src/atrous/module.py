@@ -16,10 +16,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from atrous.data.batch import Batch
-from atrous.evaluation import BOUNDARY_WIDTH, Evaluation, PictureCounts, count_picture
 from atrous.inference import Inference, Prediction
 from atrous.labels import LabelSet
 from atrous.losses import MaskClassification
+from atrous.metrics.evaluation import BOUNDARY_WIDTH, Evaluation, PictureCounts, count_picture
 from atrous.outputs import Masks, Supervised
 
 

@@ -11,8 +11,8 @@ from rich.progress import track
 
 from atrous.data.layouts.pairs import LABEL_SUFFIXES, Layout, Pair, list_files
 from atrous.data.reading import read_channel, read_labels, read_objects, size
-from atrous.evaluation import Evaluation, PictureCounts, count_picture
 from atrous.labels import UNKNOWN, LabelSet
+from atrous.metrics.evaluation import Evaluation, PictureCounts, count_picture
 from atrous.report.exports import PREDICTIONS, Indices, write_prediction
 
 NO_CLASS = 255

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from atrous.evaluation import Evaluation
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.tables import print_scores, shares, write_scores
 
 CONFIG = "config.yaml"

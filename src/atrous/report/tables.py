@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from atrous.evaluation import Evaluation
+from atrous.metrics.evaluation import Evaluation
 
 FORMAT = 1
 SCORES, COUNTS, CONFUSION = "scores.json", "counts.npz", "confusion.csv"
