@@ -16,7 +16,7 @@ FLOORS = {
     "data.reading": 2, "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
     "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "predictions": 3, "results": 3, "trust": 3,
-    "build": 4,
+    "build": 4, "comparison": 4,
     "commands": 5, "cli": 5, "leaderboard": 5,
 }  # fmt: skip
 LIBRARIES = {
@@ -32,7 +32,7 @@ LIBRARIES = {
     },
     2: {"lightning", "PIL", "rich", "matplotlib", "jinja2", "markupsafe"},
     3: {"wandb"},
-    4: {"hydra", "omegaconf"},
+    4: {"hydra", "omegaconf", "yaml"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
 
@@ -84,6 +84,7 @@ LIGHT = (
     "atrous.commands.train",
     "atrous.commands.evaluate",
     "atrous.commands.score",
+    "atrous.commands.compare",
     "atrous.leaderboard",
     "atrous.data.layouts.camvid",
     "atrous.data.layouts.folder",
@@ -92,6 +93,8 @@ LIGHT = (
     "atrous.metrics.evaluation",
     "atrous.predictions",
     "atrous.results",
+    "atrous.comparison.publish",
+    "atrous.comparison.runs",
 )
 
 

@@ -12,7 +12,7 @@ from rich.progress import track
 from atrous.comparison.scored import Scored
 from atrous.data.layouts.pairs import Layout, Pair
 from atrous.data.reading import read_labels, read_pair
-from atrous.evaluation import Evaluation
+from atrous.metrics.evaluation import Evaluation
 from atrous.predictions import read_back
 from atrous.report.comparison_page import Picture, layers
 from atrous.report.exports import PREDICTIONS

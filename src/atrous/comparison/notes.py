@@ -9,12 +9,18 @@ from atrous.comparison.statistics import occurrences
 from atrous.metrics.bootstrap import NUM_RESAMPLES
 from atrous.metrics.paired import MIN_PICTURES, enough
 
+MAX_KEYS = 6  # of the configs' differences that are named
+
 
 def notes(groups: Groups) -> list[str]:
     """Sentences: on chance first, then on these runs."""
     told = _chance(groups) if len(groups) > 1 else []
     for name, members in groups.items():
         told += _oddities(name, members)
+    keys = list(config_differences(groups))
+    if keys:
+        others = f" and {len(keys) - MAX_KEYS} more" if len(keys) > MAX_KEYS else ""
+        told.append(f"Their configs differ in {', '.join(keys[:MAX_KEYS])}{others}.")
     devices = {str(each.about["costs"]["device"]) for each in _all(groups) if each.about.get("costs")}
     if len(devices) > 1:
         told.append(f"Seconds a picture were measured on different devices: {', '.join(sorted(devices))}.")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from atrous.comparison.scored import Scored
-from atrous.evaluation import Evaluation
+from atrous.metrics.evaluation import Evaluation
 
 
 def require_comparable(several: Sequence[Scored]) -> None:

@@ -12,7 +12,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from atrous.comparison.scored import Scored
 from atrous.comparison.settings import settings
-from atrous.evaluation import Evaluation
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.tables import COUNTS, FORMAT, SCORES
 from atrous.results import CONFIG
 

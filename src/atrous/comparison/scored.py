@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from atrous.comparison.settings import Settings, names, short_paths
-from atrous.evaluation import Evaluation
+from atrous.metrics.evaluation import Evaluation
 
 
 @dataclass(frozen=True)

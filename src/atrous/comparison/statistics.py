@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrous.comparison.scored import Groups, Scored
-from atrous.evaluation import Evaluation
 from atrous.metrics.bootstrap import interval
 from atrous.metrics.confusion import Values
+from atrous.metrics.evaluation import Evaluation
 from atrous.metrics.paired import confidence, enough
 from atrous.report.tables import plain
 
@@ -98,7 +98,7 @@ def _described(members: Sequence[Scored], found: Statistics) -> dict[str, Any]:
         "runs": [str(each.named) for each in members],
         "evaluations": [str(each.folder) for each in members],
         "seeds": [each.seed for each in members],
-        "mious": [float(each.evaluation.scores()["miou"]) for each in members],
+        "mious": [plain(each.evaluation.scores()["miou"], None) for each in members],
         "mean": all_plain(found.mean),
         "std": all_plain(found.std) if len(members) > 1 else None,
         "intervals": all_plain(ends),
