@@ -15,7 +15,8 @@ def compare(cfg: DictConfig) -> None:
     from atrous.comparison.runs import find_scored
     from atrous.comparison.scored import group
 
-    scored, notes = find_scored(cfg.runs, cfg.evaluation)
+    runs = [cfg.runs] if isinstance(cfg.runs, str) else cfg.runs
+    scored, notes = find_scored([str(run) for run in runs], cfg.evaluation)
     require_comparable(scored)
     groups = group(scored, cfg.group_seeds)
     data = comparison(groups, notes)

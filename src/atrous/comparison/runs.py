@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,22 +37,27 @@ def find_scored(paths: Sequence[str], evaluation: str | None = None) -> tuple[li
     Raises ValueError: fewer than two, none or several in a run, or a file that cannot be read.
     """
     notes: list[str] = []
-    found: dict[Path, Found] = {}
-    for each in (one for path in paths for one in _find(Path(path), notes)):
-        if each.path.resolve() in found:
-            notes.append(f"{each.path} is named twice, and counts once")
-        found.setdefault(each.path.resolve(), each)
-    if len(found) < 2:
-        held = f"; {', '.join(map(str, paths))} holds one" if found else ""
-        raise ValueError(
-            f"two or more runs are needed to compare{held}: atrous compare runs/a runs/b, with scores files, "
-            "folders of evaluate or score, run folders or sweep folders"
-        )
-    runs = [each for each in found.values() if "" not in each.evaluations]
+    found = [each for path in paths for each in _find(Path(path), notes)]
+    _require_two(found, paths)
+    runs = [each for each in found if "" not in each.evaluations]
     name = _common(runs, evaluation, notes) if runs else ""
-    return [
-        _read(each.evaluations.get(name) or each.evaluations[""], each.path) for each in found.values()
-    ], notes
+    chosen: dict[Path, tuple[Path, Path]] = {}
+    for each in found:
+        folder = each.evaluations.get(name) or each.evaluations[""]
+        if folder.resolve() in chosen:
+            notes.append(f"{each.path} was named before, and counts once.")
+        chosen.setdefault(folder.resolve(), (folder, each.path))
+    _require_two(chosen, paths)
+    return [_read(folder, path) for folder, path in chosen.values()], notes
+
+
+def _require_two(found: Sized, paths: Sequence[str]) -> None:
+    if len(found) < 2:
+        held = f"; {' and '.join(map(str, paths))} hold one" if found else ""
+        raise ValueError(
+            f"two or more evaluations are needed to compare{held}: atrous compare runs/a runs/b, with scores "
+            "files, folders of evaluate or score, run folders or sweep folders"
+        )
 
 
 def _find(path: Path, notes: list[str]) -> list[Found]:
@@ -80,7 +85,7 @@ def _below(folder: Path, notes: list[str]) -> list[Found]:
     evaluations = {path.name: path for path in inside if (path / SCORES).is_file()}
     if (folder / CONFIG).is_file():
         if not evaluations:
-            notes.append(f"{folder} has no scores, and is left out")
+            notes.append(f"{folder} has no scores, and is left out.")
         return [Found(folder, evaluations)] if evaluations else []
     return [found for path in inside for found in _below(path, notes)]
 
@@ -103,12 +108,12 @@ def _common(runs: Sequence[Found], evaluation: str | None, notes: list[str]) -> 
         )
     if not own and VALIDATION not in shared:
         raise ValueError(
-            f"no evaluation is common to the runs: {runs[0].path} has {', '.join(runs[0].evaluations)}, "
-            + "; ".join(f"{run.path} has {', '.join(run.evaluations)}" for run in runs[1:4])
+            "no evaluation is common to the runs: "
+            + "; ".join(f"{run.path} has {', '.join(run.evaluations)}" for run in runs[:4])
             + "; evaluate the runs alike"
         )
     if not own:
-        notes.append("no evaluation is common to the runs but the last validation of their trainings")
+        notes.append("No evaluation is common to the runs but the last validation of their trainings.")
     return own[0] if own else VALIDATION
 
 
@@ -143,7 +148,8 @@ def _config(path: Path) -> dict[str, Any]:
     try:
         config = OmegaConf.load(path)
     except (OSError, ValueError, YAMLError) as error:
-        raise ValueError(f"{path}: cannot be read as a config ({error}); evaluate again") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: cannot be read as a config ({reason}); evaluate again") from error
     if not isinstance(config, DictConfig):
         raise ValueError(f"{path}: not a config; evaluate again")
     plain = OmegaConf.to_container(config)

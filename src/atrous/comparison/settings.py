@@ -48,13 +48,14 @@ def settings(config: Mapping[str, Any]) -> dict[str, Any]:
 def differing(several: Sequence[Settings]) -> dict[str, list[Any]]:
     """The keys whose values are not all equal, with the value of each; None where it lacks the key.
 
-    Interpolations are left out: what they point to differs itself.
+    Where all are interpolations they are left out: what they point to differs itself.
     """
     found = {key: [each.get(key) for each in several] for each in several for key in each}
     return {
         key: values
         for key, values in found.items()
-        if any(value != values[0] for value in values) and not any("${" in str(value) for value in values)
+        if any(value != values[0] for value in values)
+        and not all("${" in str(value) for value in values if value is not None)
     }
 
 
