@@ -37,10 +37,10 @@ def predicted(name, seed, skill, labels=LABELS):
     return np.where(rng.random(SIZE) < skill, truth, rng.integers(0, 3, SIZE)).astype(np.uint8)
 
 
-def evaluation(seed=0, skill=0.6, names=range(12), labels=LABELS, width=0.02, truth=truth_of):
+def evaluation(seed=0, skill=0.6, names=range(12), labels=LABELS, width=0.02):
     """Of pictures p0, p1, ..."""
     pictures = [
-        count_picture(name, truth(name, labels), predicted(name, seed, skill, labels), labels, width)
+        count_picture(name, truth_of(name, labels), predicted(name, seed, skill, labels), labels, width)
         for name in (f"p{index}" for index in names)
     ]
     return Evaluation.of(pictures, labels, width)

@@ -100,8 +100,8 @@ def test_two_evaluations_of_one_run_are_two(made):
         (["runs/b", "nowhere"], None, "{}/nowhere: no such file or folder; give a scores.json"),
         (["runs/b", "runs/b/config.yaml"], None, "{}/runs/b/config.yaml: not a scores.json; give one"),
         (["runs/b", "sweep/3"], None, "{}/sweep/3: holds no evaluation (scores.json); write one: "),
-        (["flip", "flip2"], None, f"the runs share several evaluations: evaluate-test-last, {FLIP}; choose one: "
-         "evaluation=evaluate-test-last"),
+        (["flip", "flip2"], None, f"the runs share several evaluations: evaluate-test-last, {FLIP}; "
+         "choose one: evaluation=evaluate-test-last"),
         (["runs/b", "flip"], FLIP, f"evaluation={FLIP}: {{}}/runs/b has none of this name; it has "
          "evaluate-test-last, validation"),
         (["runs/b", "bare"], None, "no evaluation is common to the runs: {}/runs/b has evaluate-test-last, "

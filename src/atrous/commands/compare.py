@@ -20,4 +20,4 @@ def compare(cfg: DictConfig) -> None:
     require_comparable(scored)
     groups = group(scored, cfg.group_seeds)
     data = comparison(groups, notes)
-    publish(Path(cfg.output), data, groups, partial(build.scored_pairs, cfg), cfg.pictures)
+    publish(Path(cfg.paths.output), data, groups, partial(build.scored_pairs, cfg), cfg.pictures)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hydra.errors import HydraException
 
 from atrous.comparison.disagreements import FindPairs, differ_most
 from atrous.comparison.notes import config_differences, notes
@@ -67,8 +68,8 @@ def publish(
         sides = groups[baseline], groups[other]
         try:
             cards = differ_most(*sides, find, most)
-        except (ValueError, OSError) as error:
-            reasons.append(str(error))
+        except (ValueError, OSError, HydraException) as error:
+            reasons.append(str(error).splitlines()[0].rstrip(":;."))
             cards = []
         mious = _mean_miou(sides[0]), _mean_miou(sides[1])
         against.append(Against(other, plots(data, other, mious), cards))

@@ -1,0 +1,40 @@
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atrous.cli import keyed
+
+AWKWARD = st.text("ab/ =,'\"\\[]{}().:*-", min_size=1).filter(lambda path: not path.startswith("-"))
+
+
+def read(argument):
+    (override,) = OverridesParser.create().parse_overrides([argument])
+    assert override.key_or_group == "runs"
+    return override.value()
+
+
+def test_arguments_without_a_key_are_collected():
+    argv = ["runs/a", "output=x", "--cfg", "job", "-m", "runs/b", "--config-dir=c"]
+    *others, ours = keyed(argv, "runs")
+    assert others == ["output=x", "--cfg", "job", "-m", "--config-dir=c"]
+    assert read(ours) == ["runs/a", "runs/b"]
+    assert keyed(["output=x"], "runs") == ["output=x"]
+
+
+def test_what_lies_on_disk_is_a_path_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model=unet,lr=0.1").mkdir()
+    assert read(keyed(["model=unet,lr=0.1", "model=fpn"], "runs")[-1]) == ["model=unet,lr=0.1"]
+
+
+@given(st.lists(AWKWARD.filter(lambda path: "=" not in path), min_size=1, max_size=3))
+def test_hydra_reads_every_path_as_it_was_written(paths):
+    assert read(keyed(paths, "runs")[-1]) == paths
+
+
+def test_paths_and_their_key_together_are_refused():
+    with pytest.raises(
+        ValueError, match=r"runs= is given beside a; name all as arguments, or all in runs=\[\.\.\.\]"
+    ):
+        keyed(["a", "runs=[b,c]"], "runs")
