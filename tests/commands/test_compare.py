@@ -79,7 +79,7 @@ def test_the_command_line(scored, command):
     assert "No pictures" not in page
 
     said = command.fail(*MAIN, str(scored / "of" / "worse"), "output=out")
-    assert said.startswith("atrous: two or more evaluations are needed to compare")
+    assert said.startswith("atrous: two or more evaluations are needed, not one")
     assert "evaluation: null" in command.succeed(*MAIN, "--cfg", "job")
 
 
@@ -140,6 +140,16 @@ def test_the_page_in_a_browser(scored, run, open_page, tmp_path):
             "Error in call to target &#39;atrous.data",
         ),
     ],
+    ids=[
+        "no predictions",
+        "one config",
+        "no config",
+        "untrusted",
+        "fewer",
+        "other labels",
+        "one file",
+        "broken",
+    ],
 )
 def test_scores_are_never_lost_for_the_pictures(scored, run, tmp_path, spoil, reason):
     root = shutil.copytree(scored / "of", tmp_path / "of")
@@ -159,6 +169,14 @@ def change(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+def test_the_number_of_pictures_is_a_number(scored, run, tmp_path):
+    for wrong in ("many", "-1"):
+        with pytest.raises(ValueError, match=f"pictures={wrong}: expected a number, 0 or more"):
+            run(scored / "of", pictures=wrong)
+    run(scored / "of", pictures=0)
+    assert "<h3>Where they differ most" not in (tmp_path / "out" / "comparison.html").read_text()
 
 
 def test_the_data_may_have_moved(scored, run, tmp_path):

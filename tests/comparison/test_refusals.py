@@ -16,11 +16,11 @@ OTHER_CLASSES = label_set("theirs", ["ground", "left", "right", "seldom"])
     [
         (
             {"labels": OTHER_CLASSES},
-            "it has label set 'theirs' of 4 classes, not 'mine' of 4 ('seldom' is only in the one); compare",
+            "it has label set 'theirs' of 4 classes, not 'mine' of 4 (it alone has 'seldom'); compare",
         ),
         (
             {"labels": label_set("few", ["ground", "left", "right"])},
-            "it has label set 'few' of 3 classes, not 'mine' of 4 ('rare' is only in the other)",
+            "it has label set 'few' of 3 classes, not 'mine' of 4 (it lacks 'rare')",
         ),
         (
             {"labels": label_set("order", ["left", "ground", "right", "rare"])},
@@ -29,7 +29,7 @@ OTHER_CLASSES = label_set("theirs", ["ground", "left", "right", "seldom"])
         (
             {"names": range(2, 13)},
             "1 of its 11 pictures are not among the other's, and 2 of the other's 12 not among its own "
-            "('p12' is only in the one); evaluate both on the same split, whole",
+            "(it alone has 'p12'); evaluate both on the same split, whole",
         ),
     ],
 )

@@ -94,8 +94,8 @@ def test_two_evaluations_of_one_run_are_two(made):
 @pytest.mark.parametrize(
     ("paths", "evaluation", "message"),
     [
-        ([], None, "two or more evaluations are needed to compare: atrous compare runs/a runs/b"),
-        (["runs/b"], None, "two or more evaluations are needed to compare; {}/runs/b hold one"),
+        ([], None, "two or more evaluations are needed: atrous compare runs/a runs/b"),
+        (["runs/b"], None, "two or more evaluations are needed, not one, that of {}/runs/b: atrous"),
         (["runs/b", "runs/b/evaluate-test-last"], None, "two or more evaluations are needed"),
         (["runs/b", "nowhere"], None, "{}/nowhere: no such file or folder; give a scores.json"),
         (["runs/b", "runs/b/config.yaml"], None, "{}/runs/b/config.yaml: not a scores.json; give one"),
@@ -106,6 +106,7 @@ def test_two_evaluations_of_one_run_are_two(made):
          "evaluate-test-last, validation"),
         (["runs/b", "bare"], None, "no evaluation is common to the runs: {}/runs/b has evaluate-test-last, "
          "validation; {}/bare has evaluate-val-best; evaluate the runs alike"),
+        (["scored"], "x", "evaluation=x: none of {}/scored is a run folder; leave it out"),
         (["runs/b", "old"], None, "{}/old/scores.json: not of format 1, which this Atrous reads"),
         (["runs/b", "torn"], None, "{}/torn/scores.json: cannot be read (Expecting"),
         (["runs/b", "torn_config"], None, "{}/torn_config/config.yaml: cannot be read as a config ("),

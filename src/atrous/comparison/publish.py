@@ -57,7 +57,10 @@ def publish(
     find: config.yaml of an evaluation -> the layout and pictures that it was scored on.  What is wrong with
         them leaves the page without pictures.
     num_pictures: on the page, of all groups together.
+    Raises ValueError: it is no number.
     """
+    if not isinstance(num_pictures, int) or num_pictures < 0:
+        raise ValueError(f"pictures={num_pictures}: expected a number, 0 or more")
     output.mkdir(parents=True, exist_ok=True)
     (output / JSON).write_text(json.dumps(data, indent=2) + "\n")
     print_comparison(data)

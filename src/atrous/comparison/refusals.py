@@ -60,11 +60,11 @@ def _other_pictures(ours: Evaluation, theirs: Evaluation) -> str:
 
 
 def _example(ours: Sequence[str], theirs: Sequence[str]) -> str:
-    """One that only one of the two has."""
-    for here, there in ((theirs, ours), (ours, theirs)):
+    """What they have that we lack, or we have that they lack."""
+    for here, there, words in ((theirs, ours, "it alone has"), (ours, theirs, "it lacks")):
         alone = [name for name in here if name not in set(there)]
         if alone:
-            return f" ('{alone[0]}' is only in the {'one' if here is theirs else 'other'})"
+            return f" ({words} '{alone[0]}')"
     return " (in another order)"
 
 

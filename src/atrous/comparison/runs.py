@@ -40,6 +40,8 @@ def find_scored(paths: Sequence[str], evaluation: str | None = None) -> tuple[li
     found = [each for path in paths for each in _find(Path(path), notes)]
     _require_two(found, paths)
     runs = [each for each in found if "" not in each.evaluations]
+    if evaluation is not None and not runs:
+        raise ValueError(f"evaluation={evaluation}: none of {', '.join(paths)} is a run folder; leave it out")
     name = _common(runs, evaluation, notes) if runs else ""
     chosen: dict[Path, tuple[Path, Path]] = {}
     for each in found:
@@ -53,10 +55,10 @@ def find_scored(paths: Sequence[str], evaluation: str | None = None) -> tuple[li
 
 def _require_two(found: Sized, paths: Sequence[str]) -> None:
     if len(found) < 2:
-        held = f"; {' and '.join(map(str, paths))} hold one" if found else ""
+        held = f", not one, that of {paths[0]}" if found else ""
         raise ValueError(
-            f"two or more evaluations are needed to compare{held}: atrous compare runs/a runs/b, with scores "
-            "files, folders of evaluate or score, run folders or sweep folders"
+            f"two or more evaluations are needed{held}: atrous compare runs/a runs/b, with scores files, "
+            "folders of evaluate or score, run folders or sweep folders"
         )
 
 
