@@ -9,6 +9,7 @@ from atrous.comparison.statistics import occurrences
 from atrous.metrics.bootstrap import NUM_RESAMPLES
 from atrous.metrics.paired import MIN_PICTURES, enough
 
+FEW = 50  # pictures; measured (docs/compare.md): of 20, intervals hold 91 %
 MAX_KEYS = 6  # of the configs' differences that are named
 
 
@@ -52,6 +53,10 @@ def _chance(groups: Groups) -> list[str]:
         f"A star marks an interval without 0. Of {evaluation.labels.num_classes} classes that do not differ, "
         "one in twenty gets one by chance.",
     ]
+    if evaluation.num_pictures < FEW:
+        told.append(
+            f"{evaluation.num_pictures} pictures are few: intervals then hold less than the 95 % they say."
+        )
     few = [
         name
         for name, known in zip(evaluation.labels.classes, enough(occurrences(evaluation, "iou")), strict=True)
