@@ -108,7 +108,7 @@ def test_oddities_are_told():
     ]
     groups = {"A": one, "B": other[:1], "C": other[1:]}
     said = " ".join(notes(groups))
-    assert "A: a and b have the same seed, 1; their spread is none of seeds." in said
+    assert "A: a and b have the same seed, 1; their spread is not that of seeds." in said
     assert "A: its runs were evaluated after 10, 20 steps." in said
     assert "different devices: x, y" in said
     assert "configs differ in model.net.architecture._target_, optimizer.lr." in said

@@ -75,7 +75,7 @@ def _oddities(name: str, members: Sequence[Scored]) -> list[str]:
         repeated = next(seed for seed in seeds if seeds.count(seed) > 1)
         same = [str(each.named) for each in members if each.seed == repeated]
         told.append(
-            f"{name}: {' and '.join(same)} have the same seed, {repeated}; their spread is none of seeds."
+            f"{name}: {' and '.join(same)} have the same seed, {repeated}; their spread is not that of seeds."
         )
     if len(steps) > 1:
         told.append(f"{name}: its runs were evaluated after {', '.join(map(str, steps))} steps.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from atrous.comparison.disagreements import FindPairs, differ_most
 from atrous.comparison.notes import config_differences, notes
@@ -71,7 +72,7 @@ def publish(
         sides = groups[baseline], groups[other]
         try:
             cards = differ_most(*sides, find, most)
-        except (ValueError, OSError, HydraException) as error:
+        except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
             reasons.append(str(error).splitlines()[0].rstrip(":;."))
             cards = []
         mious = _mean_miou(sides[0]), _mean_miou(sides[1])

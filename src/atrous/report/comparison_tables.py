@@ -74,5 +74,5 @@ def _costs(data: Data, costs: Mapping[str, list[str]]) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for name, cells in costs.items():
-        table.add_row(letters(data)[name], *cells)
+        table.add_row(letters(data)[name], *map(escape, cells))
     return table
