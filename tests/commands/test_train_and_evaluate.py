@@ -39,7 +39,7 @@ def test_evaluation_equals_the_validation_in_training_to_the_last_count(command)
     assert scores["num_pictures"] == 5
     assert json.loads((run / "validation" / "scores.json").read_text())["num_pictures"] == 5
     assert "val/miou" in (run / "train.log").read_text()
-    assert scores["inference"]["_target_"] == "atrous.inference.whole"
+    assert scores["inference"]["_target_"] == "atrous.inference.Inference"
     assert scores["num_pixels"] == confusion(scored).sum()
     assert set(scores["iou"]) == {"ground", "disk", "square", "triangle", "ring"}
     assert f"{100 * scores['miou']:.2f}" in printed
