@@ -1,20 +1,36 @@
 """What an evaluation leaves in its folder beside the predictions: scores, counts and config."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from atrous.data.layouts.pairs import Layout, Pair
+from atrous.data.reading import read_pair
 from atrous.metrics.evaluation import Evaluation
+from atrous.predictions import read_back
+from atrous.report.evaluation_page import write_report
 from atrous.report.tables import print_scores, shares, write_scores
 
-CONFIG = "config.yaml"
+CONFIG, REPORT = "config.yaml", "report.html"
 
 
-def publish(output: Path, evaluation: Evaluation, about: Mapping[str, Any], config: str) -> None:
+def publish(
+    output: Path,
+    evaluation: Evaluation,
+    about: Mapping[str, Any],
+    config: str,
+    layout: Layout,
+    pairs: Iterable[Pair],
+    num_pictures: int,
+) -> None:
     """Write everything, and print the table.
 
     about: what was scored, and how, for scores.json; it has a "split".
     config: the config behind it, YAML.
+    pairs: the split's.  num_pictures: how many are shown in the report, of the worst and as many by chance.
     """
     output.mkdir(parents=True, exist_ok=True)
     (output / CONFIG).write_text(config)
@@ -27,4 +43,11 @@ def publish(output: Path, evaluation: Evaluation, about: Mapping[str, Any], conf
     print_scores(scores, shares(evaluation), title)
     if about.get("num_missing"):
         print(f"{about['num_missing']} pictures have no prediction, and are not scored")
-    print(f"written to {output}")
+    of_name = {pair.name: pair for pair in pairs}
+
+    def picture(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        image, truth = read_pair(of_name[name], layout.labels, layout.label_format)
+        return image, truth, read_back(output, name, layout.labels)
+
+    write_report(output / REPORT, evaluation, scores, picture, config, num_pictures)
+    print(f"written to {output}, with {REPORT}")

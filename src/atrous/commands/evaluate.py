@@ -38,5 +38,5 @@ def evaluate(cfg: DictConfig) -> float:
             "costs": costs(module, evaluation.commonest_size, stored.seconds),
         }
         config = build.as_yaml({**build.plain(run), "training": stored.config})
-        publish(output, evaluation, about, config)
+        publish(output, evaluation, about, config, layout, pairs["test"], cfg.pictures)
     return float(trainer.callback_metrics["test/miou"])

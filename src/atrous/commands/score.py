@@ -22,5 +22,5 @@ def score(cfg: DictConfig) -> float:
         "predictions": str(cfg.predictions),
         "num_missing": len(pairs) - len(found),
     }
-    publish(output, evaluation, about, build.as_yaml(build.plain(cfg)))
+    publish(output, evaluation, about, build.as_yaml(build.plain(cfg)), layout, pairs, cfg.pictures)
     return float(evaluation.scores()["miou"])

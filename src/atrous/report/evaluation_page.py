@@ -1,0 +1,161 @@
+"""The report of an evaluation: one HTML file to be read, and handed on, without the program or the data."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from atrous.labels import LabelSet
+from atrous.metrics.confusion import mean_scores
+from atrous.metrics.evaluation import Evaluation
+from atrous.report import plots
+from atrous.report.findings import (
+    confusions,
+    lowest,
+    picture_matrix,
+    random_pictures,
+    worst_pictures,
+)
+from atrous.report.layers import Layers, draw_layers
+from atrous.report.page import plot, write_page
+from atrous.report.summary import about, costs, definitions, means, of_classes, of_groups
+from atrous.report.tables import NO_CLASS, shares
+
+Pixels = NDArray[np.uint8]
+NUM_CONFUSIONS = 10
+
+
+class Card(NamedTuple):
+    """A picture that is shown: its layers, and where it fails, in words.
+
+    lowest: classes of smallest IoU.  confusion: what costs most pixels, and its share of them in percent.
+    """
+
+    name: str
+    layers: Layers
+    miou: float
+    accuracy: float
+    lowest: list[tuple[str, float]]
+    confusion: str
+
+
+class PictureRow(NamedTuple):
+    """A picture in the table of all."""
+
+    name: str
+    miou: float
+    accuracy: float
+    lowest: list[tuple[str, float]]
+    shown: bool
+
+
+def write_report(
+    path: Path,
+    evaluation: Evaluation,
+    scores: Mapping[str, Any],
+    picture: Callable[[str], tuple[Pixels, Pixels, Pixels]],
+    config: str,
+    num_pictures: int,
+) -> None:
+    """Write the page to ``path``.
+
+    scores: what stands in scores.json.  config: YAML.
+    picture: by name, image uint8 (H, W, 3), truth and prediction uint8 (H, W).
+    num_pictures: how many of the worst are shown, and how many random ones.
+    """
+    worst = worst_pictures(evaluation, num_pictures)
+    chance = random_pictures(evaluation.names, num_pictures)
+    accuracy = np.concatenate([mean_scores(part)["pixel_accuracy"] for part in evaluation.matrices()])
+    cards = {name: _card(name, evaluation, accuracy, picture) for name in dict.fromkeys([*worst, *chance])}
+    labels = evaluation.labels
+    matrix, names = _matrix(evaluation)
+    what = scores.get("checkpoint") or scores.get("predictions")
+    write_page(
+        path,
+        "evaluation.html",
+        title=f"{what} on {scores['split']}",
+        scores=scores,
+        about=about(scores, labels),
+        means=means(scores, labels),
+        classes=of_classes(evaluation, scores),
+        groups=of_groups(scores),
+        confusions=confusions(matrix, names)[:NUM_CONFUSIONS],
+        plots=_plots(evaluation, scores, matrix, names),
+        worst=[cards[name] for name in worst],
+        chance=[cards[name] for name in chance if name not in worst],
+        also_worst=[name for name in chance if name in worst],
+        legend=_legend(cards.values(), labels),
+        pictures=_rows(evaluation, accuracy, cards),
+        definitions=definitions(scores),
+        costs=costs(scores),
+        config=config,
+    )
+
+
+def _matrix(evaluation: Evaluation) -> tuple[NDArray[np.int64], list[str]]:
+    """The confusion matrix of the labelled pixels, (C, C) or (C, C + 1), and its columns' names."""
+    matrix, names = evaluation.total[:-1], [*evaluation.labels.classes, NO_CLASS]
+    return (matrix, names) if matrix[:, -1].any() else (matrix[:, :-1], names[:-1])
+
+
+def _card(
+    name: str,
+    evaluation: Evaluation,
+    accuracy: NDArray[np.float64],
+    picture: Callable[[str], tuple[Pixels, Pixels, Pixels]],
+) -> Card:
+    index = evaluation.names.index(name)
+    labels = evaluation.labels
+    matrix = picture_matrix(evaluation, index)
+    made = confusions(matrix, [*labels.classes, NO_CLASS])
+    largest = max(made, key=lambda each: each.pixels, default=None)
+    words = ""
+    if largest is not None:
+        share = 100 * largest.pixels / matrix.sum()
+        words = f"{share:.1f} % of the pixels: {largest.truth} taken for {largest.predicted}"
+    return Card(
+        name,
+        draw_layers(*picture(name), labels),
+        float(evaluation.picture_miou[index]),
+        float(accuracy[index]),
+        lowest(evaluation.picture_iou[index], labels.classes, 3),
+        words,
+    )
+
+
+def _rows(
+    evaluation: Evaluation, accuracy: NDArray[np.float64], shown: Mapping[str, Card]
+) -> list[PictureRow]:
+    columns = zip(evaluation.names, evaluation.picture_miou, accuracy, evaluation.picture_iou, strict=True)
+    return [
+        PictureRow(name, miou, right, lowest(iou, evaluation.labels.classes, 1), name in shown)
+        for name, miou, right, iou in columns
+    ]
+
+
+def _legend(cards: Iterable[Card], labels: LabelSet) -> dict[str, tuple[int, ...]]:
+    """The classes that occur in the pictures shown, and their colours."""
+    present = sorted(set().union(*(card.layers.classes for card in cards)))
+    return {labels.classes[index]: labels.colors[index] for index in present}
+
+
+def _plots(
+    evaluation: Evaluation, scores: Mapping[str, Any], matrix: NDArray[np.int64], names: list[str]
+) -> dict[str, Markup]:
+    classes = evaluation.labels.classes
+    ends = None
+    if scores["intervals"]:
+        ends = np.array([scores["intervals"]["iou"][name] or (np.nan, np.nan) for name in classes]).T
+    share = np.array(list(shares(evaluation).values()))
+    iou = np.array([scores["iou"][name] for name in classes], np.float64)
+    figures = {
+        "confusion": plots.confusion_plot(matrix, names),
+        "size": plots.size_plot(share, iou, ends, classes),
+        "histogram": plots.histogram(evaluation.picture_miou, scores["miou"]),
+    }
+    if "calibration_error" in scores:
+        figures["calibration"] = plots.calibration_plot(evaluation.calibration.sum(0))
+    return {name: plot(figure) for name, figure in figures.items()}
