@@ -21,6 +21,7 @@ from atrous.report.findings import (
 )
 from atrous.report.layers import Layers, draw_layers
 from atrous.report.page import plot, write_page
+from atrous.report.pictures import WRONG
 from atrous.report.summary import about, costs, definitions, means, of_classes, of_groups
 from atrous.report.tables import NO_CLASS, shares
 
@@ -88,6 +89,7 @@ def write_report(
         chance=[cards[name] for name in chance if name not in worst],
         also_worst=[name for name in chance if name in worst],
         legend=_legend(cards.values(), labels),
+        wrong=WRONG,
         pictures=_rows(evaluation, accuracy, cards),
         definitions=definitions(scores),
         costs=costs(scores),

@@ -65,5 +65,7 @@ def lowest(iou: Values, classes: Sequence[str], num: int) -> list[tuple[str, flo
     iou: float64 (C,).
     """
     return [
-        (classes[index], float(iou[index])) for index in np.argsort(iou)[:num] if not np.isnan(iou[index])
+        (classes[index], float(iou[index]))
+        for index in np.argsort(iou, kind="stable")[:num]
+        if not np.isnan(iou[index])
     ]

@@ -17,8 +17,8 @@ DEFINITIONS = {
     "miou_per_image": "the mIoU of each picture, over the classes that occur in it, averaged over pictures",
     "miou_per_image_absent_as_zero": "the same, but a class that a picture lacks counts as 0 there",
     "miou_per_image_over_classes_plus_one": "the same, divided by the number of classes plus one",
-    "iou_sum_over_sum": "all classes' intersections over all their unions: pixel accuracy in other clothes, "
-    "blind to rare classes",
+    "iou_sum_over_sum": "all classes' intersections over all their unions: it follows from the pixel "
+    "accuracy, and rare classes hardly count",
     "frequency_weighted_iou": "each class weighted by its share of the pixels",
     "miou_void_as_errors": "pixels without label are not left out: what is predicted there is an error",
     "miou_void_as_class": "besides, 'no label' is one more class, which no network predicts",
@@ -148,7 +148,12 @@ def costs(scores: Scores) -> dict[str, str]:
     }
 
 
-def _words(inference: Mapping[str, Any]) -> str:
+def _words(choices: Mapping[str, Any]) -> str:
     """The choices of an inference, but not those that are off."""
-    chosen = {name: value for name, value in inference.items() if not name.startswith("_")}
-    return ", ".join(f"{name} {value}" for name, value in chosen.items() if value not in (None, False))
+    said = []
+    for name, value in choices.items():
+        if isinstance(value, list):
+            said.append(f"{name} {', '.join(map(str, value))}")
+        elif value is True:
+            said.append(name)
+    return " \N{MIDDLE DOT} ".join(said)
