@@ -32,9 +32,11 @@ NUM_CONFUSIONS = 10
 class Card(NamedTuple):
     """A picture that is shown: its layers, and where it fails, in words.
 
+    number: its place among all.
     lowest: classes of smallest IoU.  confusion: what costs most pixels, and its share of them in percent.
     """
 
+    number: int
     name: str
     layers: Layers
     miou: float
@@ -44,13 +46,16 @@ class Card(NamedTuple):
 
 
 class PictureRow(NamedTuple):
-    """A picture in the table of all."""
+    """A picture in the table of all.
+
+    lowest: at most one class, and its IoU.  number: of its card; None where it is not shown.
+    """
 
     name: str
     miou: float
     accuracy: float
     lowest: list[tuple[str, float]]
-    shown: bool
+    number: int | None
 
 
 def write_report(
@@ -87,7 +92,7 @@ def write_report(
         plots=_plots(evaluation, scores, matrix, names),
         worst=[cards[name] for name in worst],
         chance=[cards[name] for name in chance if name not in worst],
-        also_worst=[name for name in chance if name in worst],
+        also_worst=[cards[name] for name in chance if name in worst],
         legend=_legend(cards.values(), labels),
         wrong=WRONG,
         pictures=_rows(evaluation, accuracy, cards),
@@ -119,6 +124,7 @@ def _card(
         share = 100 * largest.pixels / matrix.sum()
         words = f"{share:.1f} % of the pixels: {largest.truth} taken for {largest.predicted}"
     return Card(
+        index,
         name,
         draw_layers(*picture(name), labels),
         float(evaluation.picture_miou[index]),
@@ -131,10 +137,13 @@ def _card(
 def _rows(
     evaluation: Evaluation, accuracy: NDArray[np.float64], shown: Mapping[str, Card]
 ) -> list[PictureRow]:
-    columns = zip(evaluation.names, evaluation.picture_miou, accuracy, evaluation.picture_iou, strict=True)
+    numbers = [shown[name].number if name in shown else None for name in evaluation.names]
+    columns = zip(
+        numbers, evaluation.names, evaluation.picture_miou, accuracy, evaluation.picture_iou, strict=True
+    )
     return [
-        PictureRow(name, miou, right, lowest(iou, evaluation.labels.classes, 1), name in shown)
-        for name, miou, right, iou in columns
+        PictureRow(name, miou, right, lowest(iou, evaluation.labels.classes, 1), number)
+        for number, name, miou, right, iou in columns
     ]
 
 

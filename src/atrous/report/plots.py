@@ -28,7 +28,7 @@ def confusion_plot(matrix: NDArray[np.int64], names: Sequence[str]) -> Figure:
     pixels = matrix.astype(np.float64)
     shares = 100 * ratio(pixels, np.broadcast_to(pixels.sum(1, keepdims=True), pixels.shape))
     num_rows, num_columns = shares.shape
-    side = float(np.clip(0.46 * num_columns, 2, 9))
+    side = float(np.clip(0.42 * num_columns, 2, 6.6 if num_columns <= MAX_NUMBERED else 9))
     figure = Figure(figsize=(side + 1.3, side + 1.2), layout="constrained")
     axes = figure.add_subplot()
     _restrain(axes, "predicted", "truth")
@@ -70,7 +70,7 @@ def size_plot(shares: Values, iou: Values, ends: Values | None, names: Sequence[
         low, high = 100 * ends[:, known]
         axes.vlines(x, low, high, color=ACCENT, alpha=0.5, linewidth=1.6, clip_on=False)
     axes.plot(x, y, "o", color=ACCENT, markersize=4.5, clip_on=False)
-    smallest = min(x, default=100) / 2
+    smallest = 0.8 * min(x, default=1)
     axes.set(xscale="log", xlim=(10 ** np.floor(np.log10(smallest)), 100), ylim=(-8, 105))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
