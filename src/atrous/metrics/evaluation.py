@@ -286,7 +286,7 @@ class Evaluation:
     def load(cls, path: Path) -> "Evaluation":
         """The inverse of ``save``.  Raises ValueError: missing or damaged."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 stored: Mapping[str, NDArray[Any]] = dict(file)
             labels = LabelSet.from_dict(json.loads(str(stored["labels"])))
             confusion = (stored["pixels"], stored["cells"], stored["starts"])
