@@ -1,17 +1,12 @@
 """What an evaluation leaves in its folder beside the predictions: scores, counts and config."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from atrous.data.layouts.pairs import Layout, Pair
-from atrous.data.reading import read_pair
 from atrous.metrics.evaluation import Evaluation
-from atrous.predictions import read_back
 from atrous.report.evaluation_page import write_report
+from atrous.report.layers import Picture
 from atrous.report.tables import print_scores, shares, write_scores
 
 CONFIG, REPORT = "config.yaml", "report.html"
@@ -22,15 +17,14 @@ def publish(
     evaluation: Evaluation,
     about: Mapping[str, Any],
     config: str,
-    layout: Layout,
-    pairs: Iterable[Pair],
+    picture: Picture,
     num_pictures: int,
 ) -> None:
     """Write everything, and print the table.
 
     about: what was scored, and how, for scores.json; it has a "split".
     config: the config behind it, YAML.
-    pairs: the split's.  num_pictures: how many are shown in the report, of the worst and as many by chance.
+    picture, num_pictures: what the report shows, as ``write_report`` takes them.
     """
     output.mkdir(parents=True, exist_ok=True)
     (output / CONFIG).write_text(config)
@@ -43,11 +37,5 @@ def publish(
     print_scores(scores, shares(evaluation), title)
     if about.get("num_missing"):
         print(f"{about['num_missing']} pictures have no prediction, and are not scored")
-    of_name = {pair.name: pair for pair in pairs}
-
-    def picture(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-        image, truth = read_pair(of_name[name], layout.labels, layout.label_format)
-        return image, truth, read_back(output, name, layout.labels)
-
     write_report(output / REPORT, evaluation, scores, picture, config, num_pictures)
     print(f"written to {output}, with {REPORT}")

@@ -1,6 +1,6 @@
 """The report of an evaluation: one HTML file to be read, and handed on, without the program or the data."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +19,12 @@ from atrous.report.findings import (
     random_pictures,
     worst_pictures,
 )
-from atrous.report.layers import Layers, draw_layers
+from atrous.report.layers import Layers, Picture, draw_layers
 from atrous.report.page import plot, write_page
 from atrous.report.pictures import WRONG
 from atrous.report.summary import about, costs, definitions, means, of_classes, of_groups
 from atrous.report.tables import NO_CLASS, shares
 
-Pixels = NDArray[np.uint8]
 NUM_CONFUSIONS = 10
 
 
@@ -62,14 +61,13 @@ def write_report(
     path: Path,
     evaluation: Evaluation,
     scores: Mapping[str, Any],
-    picture: Callable[[str], tuple[Pixels, Pixels, Pixels]],
+    picture: Picture,
     config: str,
     num_pictures: int,
 ) -> None:
     """Write the page to ``path``.
 
     scores: what stands in scores.json.  config: YAML.
-    picture: by name, image uint8 (H, W, 3), truth and prediction uint8 (H, W).
     num_pictures: how many of the worst are shown, and how many random ones.
     """
     worst = worst_pictures(evaluation, num_pictures)
@@ -112,7 +110,7 @@ def _card(
     name: str,
     evaluation: Evaluation,
     accuracy: NDArray[np.float64],
-    picture: Callable[[str], tuple[Pixels, Pixels, Pixels]],
+    picture: Picture,
 ) -> Card:
     index = evaluation.names.index(name)
     labels = evaluation.labels

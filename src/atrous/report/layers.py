@@ -1,5 +1,6 @@
 """A picture in layers that lie on each other in a page: image, truth, prediction, errors (layers.html)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,10 @@ from numpy.typing import NDArray
 from atrous.labels import LabelSet
 from atrous.report.page import drawing, photo, shrink, shrink_indices
 from atrous.report.pictures import CORRECT, WRONG
+
+Pixels = NDArray[np.uint8]
+# By name: image, (H, W, 3), truth and prediction, (H, W); these may hold what is no class.
+Picture = Callable[[str], tuple[Pixels, Pixels, Pixels]]
 
 LONGEST = 640  # pixels of a picture's longer side
 STRIPE = 4  # pixels of a stripe's width
@@ -27,9 +32,7 @@ class Layers(NamedTuple):
     classes: frozenset[int]
 
 
-def draw_layers(
-    image: NDArray[np.uint8], truth: NDArray[np.uint8], predicted: NDArray[np.uint8], labels: LabelSet
-) -> Layers:
+def draw_layers(image: Pixels, truth: Pixels, predicted: Pixels, labels: LabelSet) -> Layers:
     """image: uint8 (H, W, 3).  truth, predicted: uint8 (H, W); what is no class is drawn in stripes."""
     small, truth, predicted = (
         shrink(image, LONGEST),
@@ -49,14 +52,14 @@ def draw_layers(
     )
 
 
-def _striped(indices: NDArray[np.uint8], num: int) -> NDArray[np.uint8]:
+def _striped(indices: Pixels, num: int) -> Pixels:
     """The indices, with diagonal stripes where they are ``num`` or above."""
     rows, columns = np.indices(indices.shape, np.int32)
     stripes = np.where((rows + columns) // STRIPE % 2, DARK, LIGHT)
     return np.where(indices < num, indices, stripes).astype(np.uint8)
 
 
-def _palette(colors: tuple[tuple[int, int, int], ...]) -> NDArray[np.uint8]:
+def _palette(colors: tuple[tuple[int, int, int], ...]) -> Pixels:
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(colors)] = colors
     palette[[DARK, LIGHT]] = STRIPES
