@@ -70,10 +70,6 @@ def write_report(
     scores: what stands in scores.json.  config: YAML.
     num_pictures: how many of the worst are shown, and how many random ones.
     """
-    worst = worst_pictures(evaluation, num_pictures)
-    chance = random_pictures(evaluation.names, num_pictures)
-    accuracy = np.concatenate([mean_scores(part)["pixel_accuracy"] for part in evaluation.matrices()])
-    cards = {name: _card(name, evaluation, accuracy, picture) for name in dict.fromkeys([*worst, *chance])}
     labels = evaluation.labels
     matrix, names = _matrix(evaluation)
     what = scores.get("checkpoint") or scores.get("predictions")
@@ -88,16 +84,27 @@ def write_report(
         groups=of_groups(scores),
         confusions=confusions(matrix, names)[:NUM_CONFUSIONS],
         plots=_plots(evaluation, scores, matrix, names),
-        worst=[cards[name] for name in worst],
-        chance=[cards[name] for name in chance if name not in worst],
-        also_worst=[cards[name] for name in chance if name in worst],
-        legend=_legend(cards.values(), labels),
-        wrong=WRONG,
-        pictures=_rows(evaluation, accuracy, cards),
         definitions=definitions(scores),
         costs=costs(scores),
         config=config,
+        **_pictures(evaluation, picture, num_pictures),
     )
+
+
+def _pictures(evaluation: Evaluation, picture: Picture, num: int) -> dict[str, Any]:
+    """Those that are shown, each once, with their legend, and the table of all."""
+    worst = worst_pictures(evaluation, num)
+    chance = random_pictures(evaluation.names, num)
+    accuracy = np.concatenate([mean_scores(part)["pixel_accuracy"] for part in evaluation.matrices()])
+    cards = {name: _card(name, evaluation, accuracy, picture) for name in dict.fromkeys([*worst, *chance])}
+    return {
+        "worst": [cards[name] for name in worst],
+        "chance": [cards[name] for name in chance if name not in worst],
+        "also_worst": [cards[name] for name in chance if name in worst],
+        "legend": _legend(cards.values(), evaluation.labels),
+        "wrong": WRONG,
+        "pictures": _rows(evaluation, accuracy, cards),
+    }
 
 
 def _matrix(evaluation: Evaluation) -> tuple[NDArray[np.int64], list[str]]:

@@ -91,15 +91,12 @@ def of_classes(evaluation: Evaluation, scores: Scores) -> list[ClassRow]:
 
 
 def of_groups(scores: Scores) -> dict[str, dict[str, dict[str, Score]]]:
-    """What else is scored: table -> category or class -> score, where the label set has such."""
-    tables = {
-        "category": ("category_iou", "instance_category_iou"),
-        "class of objects": ("iou", "instance_iou"),
-    }
+    """What else is scored, where the label set has it: table -> category or class -> its scores by name."""
+    tables = {"Categories": ("category_iou", "instance_category_iou"), "Objects": ("instance_iou", "iou")}
     found = {}
-    for table, columns in tables.items():
-        rows = scores.get("instance_iou" if columns[0] == "iou" else "category_iou", {})
-        there = [name for name in columns if scores.get(name)]
+    for table, names in tables.items():
+        there = [name for name in names if name in scores]
+        rows = scores.get(names[0], {})
         found[table] = {row: {name: score(scores, name, row) for name in there} for row in rows}
     return {table: rows for table, rows in found.items() if rows}
 
@@ -152,8 +149,8 @@ def _words(choices: Mapping[str, Any]) -> str:
     """The choices of an inference, but not those that are off."""
     said = []
     for name, value in choices.items():
-        if isinstance(value, list):
-            said.append(f"{name} {', '.join(map(str, value))}")
-        elif value is True:
-            said.append(name)
+        if name.startswith("_") or value is None or value is False:
+            continue
+        words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        said.append(name if value is True else f"{name} {words}")
     return " \N{MIDDLE DOT} ".join(said)
