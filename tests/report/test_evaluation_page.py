@@ -1,8 +1,11 @@
+import base64
+import io
 import json
 import re
 from html import unescape
 
 import numpy as np
+from PIL import Image
 
 from atrous.data.layouts.cityscapes import LABEL_SETS
 from atrous.labels import label_set
@@ -129,6 +132,10 @@ def test_a_click_sorts_the_classes_and_a_key_changes_the_layer(tmp_path, open_pa
     assert visible() == ["truth", "prediction", "errors"]
 
 
+def decoded(address):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
+
+
 def test_a_click_on_a_class_shows_it_alone(tmp_path, open_page):
     page = open_page(report(tmp_path, {"scene": scene(0)}))
     source = page.locator(".truth img").get_attribute("src")
@@ -136,6 +143,10 @@ def test_a_click_on_a_class_shows_it_alone(tmp_path, open_page):
     choice.click()
     page.wait_for_function("source => document.querySelector('.truth img').src !== source", arg=source)
     assert choice.get_attribute("aria-pressed") == "true"
+    shown = decoded(page.locator(".truth img").get_attribute("src"))
+    truth = scene(0)[1]
+    assert (shown[truth == 1] == [*LABELS.colors[1], 255]).all()
+    assert (shown[truth != 1, 3] < 255).all()
     choice.click()
     assert page.locator(".truth img").get_attribute("src") == source
 

@@ -12,14 +12,8 @@ from atrous.labels import LabelSet
 from atrous.metrics.confusion import mean_scores
 from atrous.metrics.evaluation import Evaluation
 from atrous.report import plots
-from atrous.report.findings import (
-    confusions,
-    lowest,
-    picture_matrix,
-    random_pictures,
-    worst_pictures,
-)
-from atrous.report.layers import Layers, Picture, draw_layers
+from atrous.report.findings import confusions, lowest, picture_matrix, random_pictures, worst_pictures
+from atrous.report.layers import STRIPES, Layers, Picture, draw_layers
 from atrous.report.page import plot, write_page
 from atrous.report.pictures import WRONG
 from atrous.report.summary import about, costs, definitions, means, of_classes, of_groups
@@ -103,6 +97,7 @@ def _pictures(evaluation: Evaluation, picture: Picture, num: int) -> dict[str, A
         "also_worst": [cards[name] for name in chance if name in worst],
         "legend": _legend(cards.values(), evaluation.labels),
         "wrong": WRONG,
+        "stripes": STRIPES,
         "pictures": _rows(evaluation, accuracy, cards),
     }
 
@@ -113,12 +108,7 @@ def _matrix(evaluation: Evaluation) -> tuple[NDArray[np.int64], list[str]]:
     return (matrix, names) if matrix[:, -1].any() else (matrix[:, :-1], names[:-1])
 
 
-def _card(
-    name: str,
-    evaluation: Evaluation,
-    accuracy: NDArray[np.float64],
-    picture: Picture,
-) -> Card:
+def _card(name: str, evaluation: Evaluation, accuracy: NDArray[np.float64], picture: Picture) -> Card:
     index = evaluation.names.index(name)
     labels = evaluation.labels
     matrix = picture_matrix(evaluation, index)
