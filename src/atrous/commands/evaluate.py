@@ -14,6 +14,7 @@ def evaluate(cfg: DictConfig) -> float:
     from atrous.callbacks.predictions import WritePredictions
     from atrous.callbacks.progress import StepProgress
     from atrous.costs import costs
+    from atrous.predictions import picture_reader
     from atrous.results import publish
 
     stored = checkpoint.read(cfg.checkpoint)
@@ -38,5 +39,7 @@ def evaluate(cfg: DictConfig) -> float:
             "costs": costs(module, evaluation.commonest_size, stored.seconds),
         }
         config = build.as_yaml({**build.plain(run), "training": stored.config})
-        publish(output, evaluation, about, config)
+        publish(
+            output, evaluation, about, config, picture_reader(output, pairs["test"], layout), cfg.pictures
+        )
     return float(trainer.callback_metrics["test/miou"])
