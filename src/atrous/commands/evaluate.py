@@ -10,7 +10,6 @@ from atrous import build
 def evaluate(cfg: DictConfig) -> float:
     """Score the checkpoint on a split, write scores, predictions and report, and return the mIoU."""
     from atrous import checkpoint
-    from atrous.callbacks.pictures import Pictures
     from atrous.callbacks.predictions import WritePredictions
     from atrous.callbacks.progress import StepProgress
     from atrous.costs import costs
@@ -25,8 +24,7 @@ def evaluate(cfg: DictConfig) -> float:
     pairs = build.pairs(run, layout, ("test",), may_lack_labels=len(exports) > 1)
     module = build.evaluation_module(run, stored)
     output = Path(cfg.paths.output)
-    pictures = Pictures(output / "pictures", cfg.pictures, test_name=cfg.split)
-    trainer = build.trainer(cfg, [StepProgress(), pictures, WritePredictions(output, exports)])
+    trainer = build.trainer(cfg, [StepProgress(), WritePredictions(output, exports)])
     trainer.test(module, datamodule=build.data(run, pairs, layout), verbose=False)
     if trainer.is_global_zero:
         evaluation = module.evaluated
