@@ -131,6 +131,7 @@ def register_resolvers() -> None:
     """What the configs compute: the folders that commands write to."""
     OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
     OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
+    OmegaConf.register_new_resolver("score_folder", _score_folder, replace=True)
 
 
 def _train_folder(resume: str | None, new: str) -> str:
@@ -152,6 +153,15 @@ def _evaluate_folder(
         if override.startswith("inference.")
     ]
     return output or str(path.parent / "-".join(parts))
+
+
+def _score_folder(predictions: str | None, output: str | None) -> str:
+    """The output, which must be given: the predictions' folder is another program's."""
+    if predictions is None:
+        raise ValueError("predictions is not given: predictions=FOLDER, of index PNGs")
+    if output is None:
+        raise ValueError("output is not given: output=FOLDER, for scores and report")
+    return output
 
 
 def _existing(path: str, key: str) -> Path:

@@ -1,7 +1,7 @@
 """Folders of predictions: index PNGs, written by this program or by any other."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from atrous.data.layouts.pairs import LABEL_SUFFIXES, Layout, Pair, list_files
-from atrous.data.reading import read_channel, read_labels, read_objects, size
+from atrous.data.reading import read_channel, read_labels, read_objects, read_pair, size
 from atrous.labels import UNKNOWN, LabelSet
 from atrous.metrics.evaluation import Evaluation, PictureCounts, count_picture
 from atrous.report.exports import PREDICTIONS, Indices, write_prediction
+from atrous.report.layers import Picture
 
 NO_CLASS = 255
 
@@ -90,3 +91,14 @@ def score_predictions(
 def read_back(folder: Path, name: str, labels: LabelSet) -> NDArray[np.uint8]:
     """A prediction that an evaluation left in its ``folder``."""
     return read_prediction(folder / PREDICTIONS / f"{name}.png", labels)
+
+
+def picture_reader(folder: Path, pairs: Iterable[Pair], layout: Layout) -> Picture:
+    """By name: image, uint8 (H, W, 3), truth, and the prediction left in ``folder``, uint8 (H, W)."""
+    pair_of = {pair.name: pair for pair in pairs}
+
+    def read(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        image, truth = read_pair(pair_of[name], layout.labels, layout.label_format)
+        return image, truth, read_back(folder, name, layout.labels)
+
+    return read

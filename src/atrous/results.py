@@ -5,16 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from atrous.metrics.evaluation import Evaluation
+from atrous.report.evaluation_page import write_report
+from atrous.report.layers import Picture
 from atrous.report.tables import print_scores, shares, write_scores
 
-CONFIG = "config.yaml"
+CONFIG, REPORT = "config.yaml", "report.html"
 
 
-def publish(output: Path, evaluation: Evaluation, about: Mapping[str, Any], config: str) -> None:
+def publish(
+    output: Path,
+    evaluation: Evaluation,
+    about: Mapping[str, Any],
+    config: str,
+    picture: Picture,
+    num_pictures: int,
+) -> None:
     """Write everything, and print the table.
 
     about: what was scored, and how, for scores.json; it has a "split".
     config: the config behind it, YAML.
+    picture, num_pictures: what the report shows, as ``write_report`` takes them.
     """
     output.mkdir(parents=True, exist_ok=True)
     (output / CONFIG).write_text(config)
@@ -27,4 +37,5 @@ def publish(output: Path, evaluation: Evaluation, about: Mapping[str, Any], conf
     print_scores(scores, shares(evaluation), title)
     if about.get("num_missing"):
         print(f"{about['num_missing']} pictures have no prediction, and are not scored")
-    print(f"written to {output}")
+    write_report(output / REPORT, evaluation, scores, picture, config, num_pictures)
+    print(f"written to {output}, with {REPORT}")

@@ -9,7 +9,7 @@ from atrous import build
 
 def score(cfg: DictConfig) -> float:
     """Score a folder of predictions on a split, write scores and report, and return the mIoU."""
-    from atrous.predictions import find_predictions, score_predictions
+    from atrous.predictions import find_predictions, picture_reader, score_predictions
     from atrous.results import publish
 
     layout = build.layout(cfg)
@@ -22,5 +22,6 @@ def score(cfg: DictConfig) -> float:
         "predictions": str(cfg.predictions),
         "num_missing": len(pairs) - len(found),
     }
-    publish(output, evaluation, about, build.as_yaml(build.plain(cfg)))
+    config = build.as_yaml(build.plain(cfg))
+    publish(output, evaluation, about, config, picture_reader(output, pairs, layout), cfg.pictures)
     return float(evaluation.scores()["miou"])

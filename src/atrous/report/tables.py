@@ -76,7 +76,14 @@ def print_scores(scores: Mapping[str, Any], labels_share: Mapping[str, float], t
         "boundary_iou": ("boundary", "mean_boundary_iou"),
     }
     intervals = scores["intervals"]
-    table = Table(title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(
+        title=title,
+        title_justify="left",
+        show_footer=True,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("class", footer="mean")
     table.add_column("share", justify="right")
     for name, (head, mean) in columns.items():
