@@ -95,6 +95,8 @@ def test_the_page_in_a_browser(scored, run, open_page, tmp_path):
         assert {one.get_attribute("data-layer") for one in visible.all()} == {layer}
         assert visible.count() == 3
         assert page.locator("button[aria-pressed=true]").inner_text() == words
+    page.keyboard.press("1")
+    assert {one.get_attribute("data-layer") for one in visible.all()} == {"right"}
     assert all(page.evaluate("[...document.images].map(image => image.naturalWidth === 64)"))
     differences = [
         data["differences"]["better"]["value"]["iou"][name]
@@ -136,6 +138,10 @@ def test_the_page_in_a_browser(scored, run, open_page, tmp_path):
             "0003.png: cannot be read as a picture",
         ),
         (
+            lambda root: (root / "worse" / "config.yaml").write_text("data: {root: x}"),
+            "Missing key layout",
+        ),
+        (
             lambda root: change(root / "worse" / "config.yaml", "num_scenes", "scenes"),
             "Error in call to target &#39;atrous.data",
         ),
@@ -148,6 +154,7 @@ def test_the_page_in_a_browser(scored, run, open_page, tmp_path):
         "fewer",
         "other labels",
         "one file",
+        "no layout",
         "broken",
     ],
 )

@@ -12,14 +12,14 @@ from atrous.labels import Color, LabelSet
 from atrous.metrics.confusion import Values
 from atrous.report.comparison_plots import scatter, whiskers
 from atrous.report.differences import COSTS, Data, class_rows, cost_rows, letters, mean_rows
-from atrous.report.page import drawing, photo, plot, shrink, shrink_indices, write_page
+from atrous.report.layers import LONGEST, draw_indices
+from atrous.report.page import photo, plot, shrink, shrink_indices, write_page
 
 Pixels = NDArray[np.uint8]
 
-LONGEST = 640  # pixels of a picture's longer side
 # Who is right: colours that stay apart for the colour-blind.
 BOTH, BASELINE, OTHER, NEITHER, IGNORED = range(5)
-COLORS: tuple[Color, ...] = ((232, 232, 232), (31, 119, 180), (240, 130, 20), (110, 110, 110), (0, 0, 0))
+COLORS: tuple[Color, ...] = ((232, 232, 232), (31, 119, 180), (240, 130, 20), (60, 60, 60))
 
 
 class Picture(NamedTuple):
@@ -65,7 +65,7 @@ def write_comparison(
         costs=cost_rows(data),
         cost_names=COSTS,
         classes=dict(zip(labels.classes, labels.colors, strict=True)),
-        right=dict(zip(("both right", "baseline", "other", "both wrong", "no label"), COLORS, strict=True)),
+        right=dict(zip(("both right", "baseline", "other", "both wrong"), COLORS, strict=True)),
         against=against,
         without_pictures=without_pictures,
     )
@@ -87,28 +87,23 @@ def layers(image: Pixels, truth: Pixels, baseline: Pixels, other: Pixels, labels
 
     image: uint8 (H, W, 3).  truth, baseline, other: class indices, uint8 (H, W).
     """
-    classes = {"truth": truth, "baseline": baseline, "other": other}
-    return {
-        "right": drawing(shrink_indices(who_is_right(truth, baseline, other, labels), LONGEST), _palette()),
-        "image": photo(shrink(image, LONGEST)),
-        **{
-            name: drawing(shrink_indices(indices, LONGEST), labels.palette)
-            for name, indices in classes.items()
-        },
+    drawn = {
+        "right": (who_is_right(truth, baseline, other, labels), COLORS),
+        "truth": (truth, labels.colors),
+        "baseline": (baseline, labels.colors),
+        "other": (other, labels.colors),
+    }
+    return {"image": photo(shrink(image, LONGEST))} | {
+        name: draw_indices(shrink_indices(indices, LONGEST), colors)
+        for name, (indices, colors) in drawn.items()
     }
 
 
 def who_is_right(truth: Pixels, baseline: Pixels, other: Pixels, labels: LabelSet) -> Pixels:
-    """uint8 (H, W): ``BOTH``, ``BASELINE``, ``OTHER``, ``NEITHER``, or ``IGNORED`` without label."""
+    """uint8 (H, W): ``BOTH``, ``BASELINE``, ``OTHER``, ``NEITHER``; ``IGNORED`` has no colour."""
     right = np.select(
         [(baseline == truth) & (other == truth), baseline == truth, other == truth],
         [BOTH, BASELINE, OTHER],
         NEITHER,
     )
     return np.where(truth < labels.num_classes, right, IGNORED).astype(np.uint8)
-
-
-def _palette() -> Pixels:
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(COLORS)] = COLORS
-    return palette

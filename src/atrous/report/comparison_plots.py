@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from atrous.metrics.confusion import Values
 from atrous.report.differences import Row
+from atrous.report.plots import ACCENT, INK, SOFT, restrain
 
-INK, SOFT, LINE, GOOD, BAD = "#1c2126", "#5b6670", "#dfe3e7", "#2c7a3f", "#c2272d"
+GOOD, BAD = "#2c7a3f", "#c2272d"
 MAX_ROWS = 40
 
 
@@ -28,8 +29,7 @@ def whiskers(rows: Sequence[Row], other: str) -> Figure:
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(range(len(shown)), [row.name for row in shown], parse_math=False)
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlabel("difference of IoU in points, with its 95 % interval", color=SOFT)
-    _restrain(figure)
+    restrain(axes, "difference of IoU in points, with its 95 % interval", "")
     return figure
 
 
@@ -41,20 +41,10 @@ def scatter(baseline: Values, other: Values, name: str) -> Figure:
     figure = Figure(figsize=(5.2, 5.2))
     axes = figure.add_subplot()
     axes.plot([0, 100], [0, 100], color=SOFT, linewidth=0.8)
-    axes.scatter(100 * baseline, 100 * other, s=12, color="#0b6fa4", alpha=0.55, linewidth=0)
+    axes.scatter(100 * baseline, 100 * other, s=12, color=ACCENT, alpha=0.55, linewidth=0)
     both = 100 * np.concatenate([baseline, other])
     low, high = np.nanmin(both), np.nanmax(both)
     room = max(1.0, 0.04 * (high - low))
     axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room), aspect="equal")
-    axes.set_xlabel("mIoU of the picture in percent: A", color=SOFT)
-    axes.set_ylabel(name, color=SOFT, parse_math=False)
-    _restrain(figure)
+    restrain(axes, "mIoU of the picture in percent: A", name)
     return figure
-
-
-def _restrain(figure: Figure) -> None:
-    (axes,) = figure.axes
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color=LINE, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=INK, labelsize=9)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atrous.labels import LabelSet
+from atrous.labels import Color, LabelSet
 from atrous.report.page import drawing, photo, shrink, shrink_indices
 from atrous.report.pictures import CORRECT, WRONG
 
@@ -43,13 +43,18 @@ def draw_layers(image: Pixels, truth: Pixels, predicted: Pixels, labels: LabelSe
     present = np.union1d(truth, predicted)
     return Layers(
         photo(small),
-        drawing(_striped(truth, labels.num_classes), _palette(labels.colors)),
-        drawing(_striped(predicted, labels.num_classes), _palette(labels.colors)),
-        drawing(_striped(wrong, 2), _palette((CORRECT, WRONG))),
+        draw_indices(truth, labels.colors),
+        draw_indices(predicted, labels.colors),
+        draw_indices(wrong, (CORRECT, WRONG)),
         small.shape[1],
         small.shape[0],
         frozenset(present[present < labels.num_classes].tolist()),
     )
+
+
+def draw_indices(indices: Pixels, colors: tuple[Color, ...]) -> str:
+    """A data address of uint8 (H, W) in the colours of its values; stripes where it has none."""
+    return drawing(_striped(indices, len(colors)), _palette(colors))
 
 
 def _striped(indices: Pixels, num: int) -> Pixels:
@@ -59,7 +64,7 @@ def _striped(indices: Pixels, num: int) -> Pixels:
     return np.where(indices < num, indices, stripes).astype(np.uint8)
 
 
-def _palette(colors: tuple[tuple[int, int, int], ...]) -> Pixels:
+def _palette(colors: tuple[Color, ...]) -> Pixels:
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(colors)] = colors
     palette[[DARK, LIGHT]] = STRIPES

@@ -31,7 +31,7 @@ def confusion_plot(matrix: NDArray[np.int64], names: Sequence[str]) -> Figure:
     side = float(np.clip(0.42 * num_columns, 2, 6.6 if num_columns <= MAX_NUMBERED else 9))
     figure = Figure(figsize=(side + 1.3, side + 1.2), layout="constrained")
     axes = figure.add_subplot()
-    _restrain(axes, "predicted", "truth")
+    restrain(axes, "predicted", "truth")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     # small shares are what the plot is for: the square root pulls them apart
@@ -107,8 +107,8 @@ def calibration_plot(counts: NDArray[np.float64]) -> Figure:
     x, y = 100 * confidence / pixels, 100 * correct / pixels
     figure = Figure(figsize=SIZE, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    _restrain(above, "", "right pixels (%)")
-    _restrain(below, "confidence in the predicted class (%)", "pixels (%)")
+    restrain(above, "", "right pixels (%)")
+    restrain(below, "confidence in the predicted class (%)", "pixels (%)")
     above.plot([0, 100], [0, 100], color=SOFT, linestyle="--", linewidth=1, label="right as often as sure")
     above.vlines(x, x, y, color=SECOND, linewidth=2.4, label="the gap")
     above.plot(x, y, "o-", color=ACCENT, markersize=4.5, linewidth=1.4, label="this model")
@@ -162,11 +162,12 @@ def free_places(points: Values, widths: Sequence[float], right_end: float) -> di
 def _figure(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot()
-    _restrain(axes, xlabel, ylabel)
+    restrain(axes, xlabel, ylabel)
     return figure, axes
 
 
-def _restrain(axes: Axes, xlabel: str, ylabel: str) -> None:
+def restrain(axes: Axes, xlabel: str, ylabel: str) -> None:
+    """Labels, and as few lines as a plot needs."""
     axes.set_xlabel(xlabel, color=SOFT)
     axes.set_ylabel(ylabel, color=SOFT)
     axes.spines[["top", "right"]].set_visible(False)
