@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT, compose_command
 from PIL import Image
+from test_scores_doc import documented
 
 from atrous.commands.evaluate import evaluate
 from atrous.commands.score import score
@@ -121,6 +122,7 @@ def test_predictions_scored_again_are_the_evaluation(home, tmp_path):
             key: value for key, value in first.items() if key not in differ
         }
         assert again["num_missing"] == 0
+        assert set(first) | set(again) <= documented()
     assert first["costs"]["gmac"] > 0
     assert first["costs"]["training_seconds"] > 0
     kept = tmp_path / "again" / "predictions"
