@@ -148,7 +148,7 @@ def _evaluate_folder(
     path = _existing(checkpoint, "checkpoint")
     parts = ["evaluate", split, path.stem, *([] if inference.startswith("_") else [inference])]
     parts += [
-        re.sub(r"[^\w.,=+-]", "", override.removeprefix("inference."))
+        re.sub(r"[^\w.-]+", "_", override.removeprefix("inference.")).strip("_")
         for override in overrides
         if override.startswith("inference.")
     ]

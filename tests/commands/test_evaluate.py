@@ -9,8 +9,12 @@ import fabricate
 import numpy as np
 import pytest
 from conftest import CHECKOUT, compose_command
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from PIL import Image
+from test_scores_doc import documented
 
+from atrous.cli import config_folder, register_resolvers
 from atrous.commands.evaluate import evaluate
 from atrous.commands.score import score
 from atrous.commands.train import train
@@ -121,6 +125,7 @@ def test_predictions_scored_again_are_the_evaluation(home, tmp_path):
             key: value for key, value in first.items() if key not in differ
         }
         assert again["num_missing"] == 0
+        assert set(first) | set(again) <= documented()
     assert first["costs"]["gmac"] > 0
     assert first["costs"]["training_seconds"] > 0
     kept = tmp_path / "again" / "predictions"
@@ -244,3 +249,23 @@ def test_a_large_picture_takes_little_memory(mode):
         [sys.executable, script, "--here", mode], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["peak_gib"] < 2.5
+
+
+@pytest.mark.parametrize(
+    ("options", "folder"),
+    [
+        ([], "evaluate-val-last"),
+        (["split=test", "inference=slide"], "evaluate-test-last-slide"),
+        (
+            ["inference.flip=true", "inference.scales=[0.75,1.0]"],
+            "evaluate-val-last-flip_true-scales_0.75_1.0",
+        ),
+    ],
+)
+def test_another_inference_has_another_folder(home, options, folder):
+    register_resolvers()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        options = [f"checkpoint={home}/run/last.ckpt", *options]
+        cfg = compose("evaluate", options, return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    assert cfg.hydra.run.dir == f"{home}/run/{folder}"
