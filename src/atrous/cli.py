@@ -30,6 +30,7 @@ from omegaconf.errors import (
 
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
+    "inspect": "look at a data set:       atrous inspect data=camvid",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
 }
 TRACEBACK = "ATROUS_TRACEBACK"
@@ -104,6 +105,7 @@ def register_resolvers() -> None:
     """What the configs compute: the folders that commands write to."""
     OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
     OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
+    OmegaConf.register_new_resolver("inspect_folder", _inspect_folder, replace=True)
 
 
 def _train_folder(resume: str | None, new: str) -> str:
@@ -118,6 +120,10 @@ def _evaluate_folder(checkpoint: str | None, split: str, output: str | None, inf
     path = _existing(checkpoint, "checkpoint")
     mode = f"-{inference}" if inference else ""
     return output or str(path.parent / f"evaluate-{split}-{path.stem}{mode}")
+
+
+def _inspect_folder(output: str | None, runs: str, data: str) -> str:
+    return output or f"{runs}/inspect-{data}"
 
 
 def _existing(path: str, key: str) -> Path:
