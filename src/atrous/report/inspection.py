@@ -95,9 +95,9 @@ def write_inspection(
 ) -> None:
     """The page.  photos: by path, of the near-duplicates to show.  samples: name, picture, labels."""
     colors = {
-        name: "#{:02x}{:02x}{:02x}".format(*color)
-        for name, color in zip(labels.classes, labels.colors, strict=True)
+        name: "#" + bytes(color).hex() for name, color in zip(labels.classes, labels.colors, strict=True)
     }
+    held = {int(index) for _, _, indices in samples for index in np.unique(indices)}
     near = [each for each in data["near_duplicates"] if each["image"] in photos]
     write_page(
         path,
@@ -120,9 +120,5 @@ def write_inspection(
             }
             for name, image, indices in samples
         ],
-        shown=[
-            name
-            for index, name in enumerate(labels.classes)
-            if any((each[2] == index).any() for each in samples)
-        ],
+        shown=[name for index, name in enumerate(labels.classes) if index in held],
     )

@@ -1,6 +1,6 @@
 """What every finding says, and what it is judged by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,7 +68,7 @@ class Scanned:
         return [record for record in self.records if record.split == split]
 
     def counts(self, split: str) -> NDArray[np.int64]:
-        """Pixels of each class in each labelled picture: int64 (num_pictures, C + 1), the ignored ones last."""
+        """Pixels of each class in each labelled picture: int64 (num_pictures, C + 1), ignored ones last."""
         rows = [record.seen.counts for record in self.of(split) if record.seen is not None]
         return np.stack(rows) if rows else np.zeros((0, self.labels.num_classes + 1), np.int64)
 
@@ -79,12 +79,12 @@ class Scanned:
         return {split: counts for split, counts in every.items() if counts[:, :-1].any()}
 
 
+def more(listed: Sized) -> str:
+    """That the one named is not the only one."""
+    return f" (and {len(listed) - 1} more)" if len(listed) > 1 else ""
+
+
 def some(words: Sequence[str], most: int = 6) -> str:
     """The words, or the first few and how many more."""
     rest = f" and {len(words) - most} more" if len(words) > most else ""
     return ", ".join(words[:most]) + rest
-
-
-def plural(count: int, what: str, others: str | None = None) -> str:
-    """1 file; 2 files."""
-    return f"{count} {what}" if count == 1 else f"{count} {others or what + 's'}"

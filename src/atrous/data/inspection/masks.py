@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from atrous.data.inspection.finding import Finding, Plan, Scanned, plural, some
+from atrous.data.inspection.finding import Finding, Plan, Scanned, more, some
 from atrous.data.inspection.look import Record, Value
 from atrous.labels import LabelSet
 
@@ -74,7 +74,7 @@ def _binary(found: list[Record], num_labelled: int, labels: LabelSet, plan: Plan
             "error" if wrong else "warning",
             "binary_mask",
             f"{_path(found[0])}: a mask in black and white (0 and 255) where the index of a class is expected"
-            f"{_others(found)}; 255 would be "
+            f"{more(found)}; 255 would be "
             + ("ignored" if 255 in labels.raw_ids else "refused")
             + ", not the object",
             remedy,
@@ -94,7 +94,7 @@ def _colored(found: list[Record], labels: LabelSet, plan: Plan) -> list[Finding]
         Finding(
             "error",
             "color_mask",
-            f"{_path(found[0])}: labels in colours where the index of a class is expected{_others(found)}",
+            f"{_path(found[0])}: labels in colours where the index of a class is expected{more(found)}",
             _colors_remedy(colors, labels) if plan.own_labels else NATIVE,
             tuple(problem.sentence for record in found for problem in record.problems),
         )
@@ -104,13 +104,10 @@ def _colored(found: list[Record], labels: LabelSet, plan: Plan) -> list[Finding]
 def _colors_remedy(colors: Counter[Value], labels: LabelSet) -> str:
     if not colors:
         return "they hold more than 1024 colours: save them without compression losses, in a colour a class"
-    named = dict(zip(labels.colors, labels.classes, strict=True))
+    named: dict[Value, str] = dict(zip(labels.colors, labels.classes, strict=True))
     if all(color in named for color in colors):
         return "write data/label_format=colors: they are the label set's own"
-    listed = [
-        f"{named.get(color, 'CLASS')}: {list(color)}"  # type: ignore[call-overload]
-        for color, _ in colors.most_common(MOST_COLORS)
-    ]
+    listed = [f"{named.get(color, 'CLASS')}: {list(color)}" for color, _ in colors.most_common(MOST_COLORS)]
     more = f" ({len(colors) - MOST_COLORS} more were found)" if len(colors) > MOST_COLORS else ""
     return (
         f"write data/label_format=colors 'data.label_format.colors={{{', '.join(listed)}}}'{more}, with the "
@@ -132,7 +129,7 @@ def _unknown(found: list[Record], plan: Plan) -> list[Finding]:
             if value not in record.seen.meanings:
                 pixels[value] += count
     words = [
-        f"{value[0] if len(value) == 1 else list(value)} ({plural(count, 'pixel')})"
+        f"{value[0] if len(value) == 1 else list(value)} ({count} pixels)"
         for value, count in pixels.most_common()
     ]
     remedy = NATIVE
@@ -146,7 +143,7 @@ def _unknown(found: list[Record], plan: Plan) -> list[Finding]:
         Finding(
             "error",
             "unknown_value",
-            sentences[0] + (f"; unknown in all: {some(words)}" if words else "") + _others(found),
+            sentences[0] + more(found) + (f"; unknown in all: {some(words)}" if words else ""),
             remedy,
             tuple(sentences),
         )
@@ -156,7 +153,3 @@ def _unknown(found: list[Record], plan: Plan) -> list[Finding]:
 def _path(record: Record) -> Path:
     assert record.pair.label is not None
     return record.pair.label
-
-
-def _others(found: Sequence[Record]) -> str:
-    return f" (and in {plural(len(found) - 1, 'other file')})" if len(found) > 1 else ""

@@ -58,21 +58,25 @@ def signature(pixels: NDArray[np.uint8]) -> Signature:
     height, width = pixels.shape[:2]
     scale = min(1.0, LONGEST / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    views = np.stack([_view(np.asarray(small), zoom) for zoom in ZOOMS])
-    found, descriptors = cv2.ORB.create(NUM_FEATURES, fastThreshold=7).detectAndCompute(small, None)  # type: ignore[call-overload]
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    views = np.stack([_view(grey, zoom) for zoom in ZOOMS])
+    found, descriptors = cv2.ORB.create(NUM_FEATURES, fastThreshold=7).detectAndCompute(
+        grey, np.ones_like(grey)
+    )
     points = np.array([feature.pt for feature in found], np.float32).reshape(-1, 2)
-    return Signature(views, points, np.zeros((0, 32), np.uint8) if descriptors is None else descriptors)
+    described = np.asarray(descriptors, np.uint8) if found else np.zeros((0, 32), np.uint8)
+    return Signature(views, points, described)
 
 
 def _view(grey: NDArray[np.uint8], zoom: float) -> NDArray[np.float16]:
     height, width = (max(1, round(side * zoom)) for side in grey.shape)
     top, left = (grey.shape[0] - height) // 2, (grey.shape[1] - width) // 2
     middle = grey[top : top + height, left : left + width].astype(np.float32)
-    view = cv2.resize(middle, (VIEW, VIEW), interpolation=cv2.INTER_AREA).ravel()
+    view = np.asarray(cv2.resize(middle, (VIEW, VIEW), interpolation=cv2.INTER_AREA), np.float32).ravel()
     view = view - view.mean()
-    length = np.linalg.norm(view)
-    return (view / length if length > VIEW else np.zeros_like(view)).astype(np.float16)
+    length = float(np.linalg.norm(view))
+    return np.asarray(view / length if length > VIEW else np.zeros_like(view), np.float16)
 
 
 def find_near(
@@ -162,7 +166,8 @@ def common_places(first: Signature, second: Signature) -> int:
     here, there = first.points[clear], second.points[nearest[clear, 0]]
     cv2.setRNGSeed(0)
     moved, kept = cv2.estimateAffinePartial2D(here, there, ransacReprojThreshold=5)
-    if moved is None:
+    moved = np.asarray(moved)
+    if moved.shape != (2, 3):  # none was found
         return 0
     scale, angle = float(np.hypot(moved[0, 0], moved[1, 0])), np.arctan2(moved[1, 0], moved[0, 0])
     if not 0.4 < scale < 2.5 or abs(angle) > np.radians(20):
@@ -175,7 +180,7 @@ def _distinct(points: NDArray[np.float32]) -> int:
 
 
 def _usual_places(signatures: Sequence[Signature], groups: NDArray[np.int64]) -> int:
-    """What two pictures of different groups have in common just so: a car's bonnet, a logo, a fixed camera."""
+    """What any two pictures of different groups have in common: a car's bonnet, a logo, a fixed camera."""
     rng = np.random.default_rng(0)
     pairs = rng.integers(0, len(groups), (400, 2))
     pairs = pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]][:100]
