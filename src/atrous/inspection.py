@@ -36,6 +36,7 @@ def look_at(listings: Sequence[Listing], layout: Layout, num_workers: int | None
     """
     pairs = [(listing.split, pair) for listing in listings for pair in listing.pairs]
     several = sum(bool(listing.pairs) for listing in listings) > 1
+    print(f"reading {len(pairs)} pictures and their labels", flush=True)
     with _progress("reading") as tell:
         records, complete = scan(pairs, layout.labels, layout.label_format, several, num_workers, tell)
     near: list[Near] = []

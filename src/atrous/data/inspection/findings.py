@@ -125,7 +125,7 @@ def _near_findings(scanned: Scanned) -> Iterator[Finding]:
     for near in scanned.near:
         first, second = scanned.records[near.first], scanned.records[near.second]
         alike[first.split, second.split].append((first, second))
-    for (split, other), pairs in alike.items():
+    for (split, other), pairs in sorted(alike.items(), key=lambda each: -len(each[1])):
         said = tuple(f"{first.pair.image} ~ {second.pair.image}" for first, second in pairs)
         yield Finding(
             "warning",

@@ -4,9 +4,11 @@ Two steps.  A picture's small grey view, whole and as its middle alone, picks ou
 the same (their correlation costs a matrix product); then local features must lie alike in both.  The grey
 view alone does not do: a street looks much like any other, and a second of driving changes more than that.
 
-Measured on CamVid (SegNet form, 480x360; 4 sequences, so a pair out of two of them is surely no near-
-duplicate), by ``measure_similar`` in tests/data/inspection/test_similar.py:
-TABLE
+Measured on CamVid (SegNet form, 480x360) by `pytest -m slow tests/data/inspection/test_similar.py`: two
+frames of different drives, picked out by their views, have at most 7 places in common (14,020 pairs, whose
+views are as near as 0.06); two frames of one drive a second apart have 80 (median), and 8 or more in 99 % of
+364 pairs.  So 8 it is.  53 of 101 val frames and 3 of 233 test frames then show the scene of a training
+frame.
 """
 
 import os
@@ -25,6 +27,7 @@ NUM_FEATURES = 800
 NUM_CANDIDATES = 20
 DISTINCT = 4  # features that lie closer, in pixels, count once
 FEWEST_PLACES = 8
+UNLIKE = 0.25  # views further apart are of no one scene: the furthest in CamVid had 0.19
 COPY = 0.01  # as near are the views of a copy that was resized or saved anew
 PLAIN = 100  # a picture of fewer features is compared by its view alone
 
@@ -96,6 +99,7 @@ def find_near(
             signatures, np.flatnonzero(order == group), np.flatnonzero(order < group)
         )
         for other, distance in others
+        if distance < UNLIKE
     ]
     needed = max(FEWEST_PLACES, 3 * _usual_places(signatures, order))
     best: dict[int, Near] = {}
