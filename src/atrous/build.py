@@ -95,19 +95,20 @@ def plan(cfg: DictConfig) -> "Plan":
     )
 
 
-def samples(cfg: DictConfig, where: Layout) -> "Callable[[Sequence[Pair], int], list[Drawn]]":
-    """Draws so many of some pairs as a training gets them in its first epoch: augmented and mixed."""
+def samples(cfg: DictConfig, where: Layout) -> "Callable[[Sequence[Pair]], list[Drawn]]":
+    """Draws cfg.samples of some pairs as a training gets them in its first epoch: augmented and mixed."""
+    if not cfg.samples:
+        return lambda pairs: []
     from atrous.data.dataset import SampleKey, SegmentationDataset
 
     labels = where.labels
     augment = _augment(cfg, labels)
 
-    def draw(pairs: Sequence[Pair], count: int) -> "list[Drawn]":
+    def draw(pairs: Sequence[Pair]) -> "list[Drawn]":
         mix = _mix(cfg, labels, lambda: _class_counts(cfg, pairs, where))
         dataset = SegmentationDataset(pairs, labels, augment, cfg.seed, where.label_format, mix)
-        step = max(1.0, len(pairs) / count) if count else 1.0
-        chosen = [int(step * position) for position in range(min(count, len(pairs)))]
-        drawn = [dataset[SampleKey(0, index)] for index in chosen]
+        count = min(cfg.samples, len(pairs))
+        drawn = [dataset[SampleKey(0, place * len(pairs) // count)] for place in range(count)]
         return [(each.name, each.image.permute(1, 2, 0).numpy(), each.labels.numpy()) for each in drawn]
 
     return draw

@@ -1,4 +1,4 @@
-"""inspect as people run it: fabricated data with one of each defect, clean data, an interruption, the page."""
+"""inspect as people run it: data with one of each defect, clean data, an interruption, the page."""
 
 import json
 import os
@@ -26,6 +26,7 @@ MINE = [
     "data.num_workers=0",
     "samples=3",
 ]
+COLORED = fabricate.colored([(9, 9, 9), (255, 0, 7)])
 PAIRED = "+data.layout.label_set.mirror_pairs=[[left_arm,right_arm]]"
 
 
@@ -82,7 +83,7 @@ def defective(root):
     spoil("binary_mask", draw(root, "train", "binary", 1007, ids=(0, 255))[1])
     spoil(
         "color_mask",
-        draw(root, "train", "colors", 1008, ids=(0, 1), spell=fabricate.colored([(9, 9, 9), (255, 0, 7)]))[1],
+        draw(root, "train", "colors", 1008, ids=(0, 1), spell=COLORED)[1],
     )
     spoil("ignored", draw(root, "train", "ignored", 1009, ids=(255,))[1])
     spoil("small", draw(root, "train", "small", 1010, size=(48, 60))[0])
@@ -166,7 +167,7 @@ def people(root, spell, ids):
             "binary_mask",
             "data/label_format=threshold",
         ),
-        (fabricate.colored([(9, 9, 9), (255, 0, 7)]), (0, 1), "color_mask", "data/label_format=colors"),
+        (COLORED, (0, 1), "color_mask", "data/label_format=colors"),
     ],
 )
 def test_what_the_remedy_says_to_write_works(tmp_path, spell, ids, kind, remedy):

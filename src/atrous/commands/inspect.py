@@ -22,6 +22,6 @@ def inspect(cfg: DictConfig) -> None:
         "root": str(cfg.data.root),
         "label_format": str(layout.label_format),
     }
-    found = report(scanned, build.plan(cfg), output, about, lambda pairs: draw(pairs, cfg.samples))
+    found = report(scanned, build.plan(cfg), output, about, draw)
     print(f"inspection.html and inspection.json in {output}")
     sys.exit(exit_status(scanned, found))

@@ -1,5 +1,7 @@
 """Pictures of one scene are found, others are not."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -133,7 +135,7 @@ def test_the_numbers_of_camvid(real_data):
     assert max(strangers) == 7
     assert min(distance for *_, distance in pairs) == pytest.approx(0.06, abs=0.005)
     trained = [index for index, record in enumerate(records) if record.split == "train"]
-    next_to = [(a, b, 0.0) for a, b in zip(trained, trained[1:], strict=False) if drives[a] == drives[b]]
+    next_to = [(a, b, 0.0) for a, b in itertools.pairwise(trained) if drives[a] == drives[b]]
     neighbours = np.array([places for _, places in similar._compared(signatures, next_to)])
     assert len(neighbours) == 364
     assert np.median(neighbours) == pytest.approx(80, abs=2)
