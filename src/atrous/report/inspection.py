@@ -28,7 +28,7 @@ def print_inspection(data: Mapping[str, Any]) -> None:
         style = STYLES[finding["severity"]]
         console.print(
             f"[{style}]{finding['severity']}[/] {escape(finding['sentence'])}\n    "
-            f"[dim]->[/] {escape(finding['remedy'])}",
+            f"[dim]->[/] {escape(finding['remedy'].splitlines()[0])}",
             soft_wrap=True,
             highlight=False,
         )

@@ -80,12 +80,12 @@ def _classes(scanned: Scanned, listing: Listing) -> Iterator[Finding]:
     pixels = counts[:, :-1].sum(0)
     absent = tuple(name for name, count in zip(scanned.labels.classes, pixels, strict=True) if not count)
     if absent:
-        so = "cannot be learnt" if "train" in listing.stages else "get no score there"
+        so = "nothing to learn it from" if "train" in listing.stages else "no score there"
         yield Finding(
             "warning",
             "absent_class",
-            f"split '{listing.split}' has no pixel of {some(absent)}: they {so}",
-            "add pictures that show them, or divide the data anew",
+            f"split '{listing.split}' has no pixel of {some(absent)}: {so}",
+            "add pictures that show it, or divide the data anew",
             absent,
         )
 

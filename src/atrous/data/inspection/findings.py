@@ -40,7 +40,13 @@ def _split_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
         severity: Severity = "error" if listing.needed else "note"
         another = f"or choose another split: data.splits.{listing.stages[0]}=NAME"
         if listing.error is not None:
-            yield Finding(severity, "listing", listing.error, f"mend the list or the tree, {another}")
+            sentence, _, tree = listing.error.partition("; the tree must look like this:\n\n")
+            remedy = (
+                f"mend the tree, {another}; it must look like this:\n\n{tree}"
+                if tree
+                else f"mend it, {another}"
+            )
+            yield Finding(severity, "listing", f"split '{listing.split}': {sentence}", remedy)
         elif not (listing.pairs or listing.without_label or listing.without_image):
             yield Finding(
                 severity, "empty_split", f"split '{listing.split}' is empty", f"put pictures there, {another}"

@@ -14,7 +14,7 @@ from atrous.class_weights import counts_row
 from atrous.data.inspection.similar import Signature, signature
 from atrous.data.label_formats import LabelFormat
 from atrous.data.layouts.pairs import Pair
-from atrous.data.reading import CHANNEL_MODES, label_pixels, open_picture, rgb, sizes_differ
+from atrous.data.reading import label_pixels, open_picture, rgb, sizes_differ
 from atrous.labels import LabelSet
 
 MOST_VALUES = 1024  # a label file of more colours is a photograph, or smoothed: they say nothing one by one
@@ -75,7 +75,7 @@ def look(split: str, pair: Pair, labels: LabelSet, label_format: LabelFormat, si
     try:
         pixels = rgb(open_picture(pair.image), pair.image)
         size = (pixels.shape[1], pixels.shape[0])
-        digest = hashlib.blake2b(pixels.tobytes(), digest_size=16, key=repr(size).encode()).digest()
+        digest = hashlib.sha256(pixels.data).digest() + repr(size).encode()
         signed = signature(pixels) if sign else None
     except ValueError as error:
         problems.append(Problem("unreadable", str(error)))
@@ -118,18 +118,15 @@ def _look_at_labels(
 
 def _values(image: Image.Image, of_colors: bool) -> dict[Value, int] | None:
     """Pixels of each value, or of each colour."""
-    if of_colors:
-        found = image.convert("RGB").getcolors(MOST_VALUES)
-        return None if found is None else {tuple(color): count for count, color in found}  # type: ignore[arg-type]
-    assert image.mode in CHANNEL_MODES
-    values, counts = np.unique(np.asarray(image), return_counts=True) if "I" in image.mode else _bytes(image)
+    if of_colors or image.mode in ("L", "P"):
+        counted = (image.convert("RGB") if of_colors else image).getcolors(MOST_VALUES)
+        return None if counted is None else {_value(value): count for count, value in counted}
+    values, counts = np.unique(np.asarray(image), return_counts=True)
     return {(int(value),): int(count) for value, count in zip(values, counts, strict=True)}
 
 
-def _bytes(image: Image.Image) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    counts = np.bincount(np.asarray(image).ravel(), minlength=256)
-    values = np.flatnonzero(counts)
-    return values, counts[values]
+def _value(value: int | tuple[int, ...] | float) -> Value:
+    return value if isinstance(value, tuple) else (int(value),)
 
 
 def _meanings(

@@ -101,6 +101,8 @@ def find_near(
         for other, distance in others
         if distance < UNLIKE
     ]
+    if not work:
+        return []
     needed = max(FEWEST_PLACES, 3 * _usual_places(signatures, order))
     best: dict[int, Near] = {}
     for done, ((picture, other, distance), places) in enumerate(_compared(signatures, work), 1):
