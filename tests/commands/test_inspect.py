@@ -128,6 +128,15 @@ def test_clean_data_have_no_finding(tmp_path):
     }  # fmt: skip
 
 
+def test_mirror_pairs_are_told_in_words_that_can_be_pasted(tmp_path):
+    root = clean(tmp_path / "data")
+    _, found = inspected(root, tmp_path / "out", "samples=0")
+    ((kind, remedy),) = [(each["kind"], each["remedy"]) for each in found["findings"]]
+    assert kind == "mirror_pairs"
+    for words in re.findall(r"\S*data\.layout\S+=\[\[.*?\]\]|augment\.\S+", remedy):
+        assert inspected(root, tmp_path / "out", "samples=0", words)[1]["findings"] == []
+
+
 def test_one_of_each_defect_is_found_and_named(tmp_path):
     named = defective(tmp_path / "data")
     status, found = inspected(tmp_path / "data", tmp_path / "out", "data.eval_batch_size=2")

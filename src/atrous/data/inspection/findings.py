@@ -19,6 +19,7 @@ FILES = {
 
 def findings(scanned: Scanned, plan: Plan) -> list[Finding]:
     """What there is to say, errors first."""
+    train = scanned.counted.get(scanned.train)
     found = [
         *_split_findings(scanned.listings),
         *_partner_findings(scanned.listings),
@@ -27,7 +28,7 @@ def findings(scanned: Scanned, plan: Plan) -> list[Finding]:
         *_same_findings(scanned),
         *_near_findings(scanned),
         *content_findings(scanned, plan),
-        *(mirror_findings(scanned.labels, scanned.counted.get(scanned.train)) if plan.flips else ()),
+        *(mirror_findings(scanned.labels, train, plan.own_labels) if plan.flips else ()),
     ]
     if not scanned.complete:
         found.append(_partial(scanned))

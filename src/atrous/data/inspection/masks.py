@@ -135,9 +135,8 @@ def _unknown(found: list[Record], plan: Plan) -> list[Finding]:
     remedy = NATIVE
     if plan.own_labels:
         remedy = (
-            "correct the files, or say what the values mean: data.layout.label_set.raw_ids={CLASS: [VALUE]}, "
-            "data.layout.label_set.ignore=[VALUE]; for colours data.label_format.colors and "
-            "data.label_format.ignore"
+            "correct the files, or say what the values mean: list them under ignore or, for every class, "
+            "under raw_ids of data.layout.label_set; colours under colors or ignore of data.label_format"
         )
     return [
         Finding(

@@ -23,14 +23,15 @@ def counterpart(name: str) -> str | None:
     return "".join(words)
 
 
-def mirror_findings(labels: LabelSet, train: NDArray[np.int64] | None) -> list[Finding]:
-    """What flips would do wrong.  train: counts, int64 (num_pictures, C + 1), if there are any."""
-    names = labels.classes
-    paired = {index for pair in labels.mirror_pairs for index in pair}
+def mirror_findings(labels: LabelSet, train: NDArray[np.int64] | None, own_labels: bool) -> list[Finding]:
+    """What flips would do wrong.
+
+    train: counts, int64 (num_pictures, C + 1), if there are any.  own_labels: the config lists the classes.
+    """
     return [
         *_twice(labels),
         *_wrong(labels),
-        *_unpaired(names, paired),
+        *_unpaired(labels, own_labels),
         *_half(labels, train),
     ]
 
@@ -72,20 +73,24 @@ def _wrong(labels: LabelSet) -> list[Finding]:
     return found
 
 
-def _unpaired(names: tuple[str, ...], paired: set[int]) -> list[Finding]:
+def _unpaired(labels: LabelSet, own_labels: bool) -> list[Finding]:
+    names = labels.classes
+    paired = {index for pair in labels.mirror_pairs for index in pair}
     sides = {name: counterpart(name) for index, name in enumerate(names) if index not in paired}
     open_pairs = sorted({tuple(sorted((name, other))) for name, other in sides.items() if other in names})
     lone = [name for name, other in sides.items() if other is not None and other not in names]
     found = []
     if open_pairs:
-        listed = [list(pair) for pair in open_pairs]
+        kept = [[names[left], names[right]] for left, right in labels.mirror_pairs]
+        listed = [*kept, *(list(pair) for pair in open_pairs)]
+        write = f"++data.layout.label_set.mirror_pairs={_yaml(listed)}" if own_labels else ""
         found.append(
             Finding(
                 "warning",
                 "mirror_pairs",
                 f"{', '.join(' and '.join(pair) for pair in open_pairs)}: left and right, but in no mirror "
                 "pair; the augment flips pictures, and a flipped left one would keep its label",
-                f"write data.layout.label_set.mirror_pairs={_yaml(listed)}, or augment.flip_probability=0",
+                f"write {write}{', or ' if write else ''}augment.flip_probability=0",
             )
         )
     if lone:
