@@ -230,7 +230,7 @@ def test_an_interruption_leaves_what_was_read(command):
     script = [sys.executable, "-m", "atrous", "inspect", *MINE, "data.root=data", "output=out"]
     splits = "data.splits={train: train, val: val}"
     running = subprocess.Popen(
-        [*script, splits, "data.num_workers=2"],
+        [*script, splits, "data.num_workers=2", "samples=0"],
         cwd=command.folder,
         env=command.env,
         stdout=subprocess.PIPE,
@@ -239,7 +239,7 @@ def test_an_interruption_leaves_what_was_read(command):
         start_new_session=True,
     )
     assert running.stdout.readline() == "reading 415 pictures and their labels\n"
-    time.sleep(4)
+    time.sleep(3)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the workers as well
     printed, said = running.communicate(timeout=60)
     assert running.returncode == 130, printed + said

@@ -6,7 +6,7 @@ view alone does not do: a street looks much like any other, and a second of driv
 
 Measured on CamVid (SegNet form, 480x360) by `pytest -m slow tests/data/inspection/test_similar.py`: two
 frames of different drives, picked out by their views, have at most 7 places in common (14,020 pairs, whose
-views are as near as 0.06); two frames of one drive a second apart have 80 (median), and 8 or more in 99 % of
+views are as near as 0.078); two frames of one drive a second apart have 80 (median), and 8 or more in 99 % of
 364 pairs.  So 8 it is.  53 of 101 val frames and 3 of 233 test frames then show the scene of a training
 frame.
 """
