@@ -204,6 +204,15 @@ def test_what_the_remedy_says_to_write_works(tmp_path, spell, ids, kind, remedy)
     assert found["splits"]["train"]["pictures"]["person"] == 3
 
 
+def test_a_label_set_that_lists_255_is_told_nothing(tmp_path):
+    options = people(tmp_path / "data", fabricate.grey, (0, 255))
+    listed = ["++data.layout.label_set.raw_ids={ground: 0, person: 255}", "++data.layout.label_set.ignore=[]"]
+    with pytest.raises(SystemExit) as ended:
+        inspect(compose_command("inspect", [*options, *listed, "samples=0"], tmp_path / "out"))
+    assert json.loads((tmp_path / "out" / "inspection.json").read_text())["findings"] == []
+    assert ended.value.code == 0
+
+
 def test_exit_statuses_and_sentences_of_the_command(command):
     clean(command.folder / "data")
     options = ("-m", "atrous", "inspect", *MINE, PAIRED, "data.root=data", "hydra.run.dir=out", "samples=0")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -72,7 +73,7 @@ class Scanned:
         rows = [record.seen.counts for record in self.of(split) if record.seen is not None]
         return np.stack(rows) if rows else np.zeros((0, self.labels.num_classes + 1), np.int64)
 
-    @property
+    @cached_property
     def counted(self) -> Mapping[str, NDArray[np.int64]]:
         """``counts`` of each split that has labelled pixels."""
         every = {listing.split: self.counts(listing.split) for listing in self.listings}

@@ -19,7 +19,7 @@ NATIVE = (
 def mask_findings(scanned: Scanned, plan: Plan) -> list[Finding]:
     """Masks in black and white or in colours where an index is expected, and values without a meaning."""
     labelled = [record for record in scanned.records if record.seen is not None]
-    binary = [record for record in labelled if _is_binary(record)]
+    binary = [record for record in labelled if _is_binary(record, scanned.labels)]
     told = {id(record) for record in binary}
     colored = _with(labelled, "color_mask", told)
     told |= {id(record) for record in colored}
@@ -39,12 +39,14 @@ def _with(records: Sequence[Record], kind: str, told: set[int]) -> list[Record]:
     ]
 
 
-def _is_binary(record: Record) -> bool:
-    """Black and white, edges smoothed or not, read as an index or as no index at all."""
+def _is_binary(record: Record, labels: LabelSet) -> bool:
+    """Black and white where an index is expected: 255 names no class; smoothed edges name none either."""
     assert record.seen is not None
     values = record.seen.values or {}
     index = all(len(value) == 1 for value in values)
     asked_for_index = index or any(problem.kind == "color_mask" for problem in record.problems)
+    if not asked_for_index or record.seen.meanings.get((255,), labels.ignore_index) != labels.ignore_index:
+        return False
     total = sum(values.values())
     greys = Counter[int]()
     for value, pixels in values.items():
@@ -52,8 +54,8 @@ def _is_binary(record: Record) -> bool:
             return False
         greys[value[0]] += pixels
     ends = greys[0] + greys[255] >= 0.8 * total and greys[0] > 0
-    smooth_or_two = set(greys) <= {0, 255} or len(greys) > 16
-    return asked_for_index and ends and smooth_or_two and greys[255] >= LEAST_SHARE * total
+    smooth_or_two = set(greys) <= {0, 255} or (len(greys) > 16 and bool(record.problems))
+    return ends and smooth_or_two and greys[255] >= LEAST_SHARE * total
 
 
 def _binary(found: list[Record], num_labelled: int, labels: LabelSet, plan: Plan) -> list[Finding]:
