@@ -1,6 +1,7 @@
 """Fixtures: where the real data lie, small fabricated data, commands in this process and in their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,3 +130,44 @@ class Command:
 def command(tmp_path: Path, scenes: Path) -> Command:
     """Run commands from an empty folder."""
     return Command(tmp_path, scenes)
+
+
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium without a window."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium on the PATH: the pages were not opened")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=QUIET)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """open_page(path): a page that stands alone.
+
+    What it asks of others, and every error in it, fails the test.
+    """
+    wrong, pages = [], []
+
+    def make(path: Path):
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        own = (path.as_uri(), "data:")
+        page.on("request", lambda request: request.url.startswith(own) or wrong.append(request.url))
+        page.on("console", lambda said: said.type in ("error", "warning") and wrong.append(said.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(path.as_uri())
+        pages.append(page)
+        return page
+
+    yield make
+    for page in pages:
+        page.close()
+    assert wrong == []

@@ -11,7 +11,7 @@ LABELS = label_set("mine", ["ground", "left", "right"])
 
 
 def contents(**changes):
-    own = {"version": VERSION, "config": {"seed": 1}, "labels": LABELS.to_dict(), **changes}
+    own = {"version": VERSION, "config": {"seed": 1}, "labels": LABELS.to_dict(), "seconds": 1.5, **changes}
     return {"atrous": own, "state_dict": {"weight": torch.zeros(3)}, "global_step": 7}
 
 
@@ -20,6 +20,7 @@ def test_round_trip(tmp_path):
     stored = read(tmp_path / "run" / "a.ckpt")
     assert stored.labels == LABELS
     assert stored.config == {"seed": 1}
+    assert (stored.step, stored.seconds) == (7, 1.5)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.ckpt"]
 
 
@@ -71,7 +72,7 @@ def test_the_old_file_survives_a_save_that_fails(tmp_path):
 
 
 def test_weights_of_more_classes_than_the_label_set_are_refused(tmp_path):
-    stored = Checkpoint(tmp_path / "a.ckpt", {}, LABELS, nn.Conv2d(3, 4, 1).state_dict(), 7)
+    stored = Checkpoint(tmp_path / "a.ckpt", {}, LABELS, nn.Conv2d(3, 4, 1).state_dict(), 7, 1.5)
     with pytest.raises(ValueError, match=r"a\.ckpt: its weights do not fit .* label set 'mine' of 3 classes"):
         load_weights(nn.Conv2d(3, 3, 1), stored)
     other = label_set("fewer", ["ground", "left"])

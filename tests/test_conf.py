@@ -39,6 +39,7 @@ NEEDS = {
     ("callbacks", "mask_annealing"): ["model=eomt", "model.encoder=vit_tiny_patch16_224"],
     ("mix", "copy_paste"): ["mix.classes=[ring]"],
     ("inference", "slide"): ["inference.window=[48,48]", "inference.stride=[32,32]"],
+    ("inference", "slide_tta"): ["inference.window=[48,48]", "inference.stride=[32,32]"],
     ("loss", "mask_classification"): ["model=eomt", "model.encoder=vit_tiny_patch16_224"],
     ("model", "dpt"): ["model.encoder=tu-vit_tiny_patch16_224"],
     ("model", "eomt"): ["model.encoder=vit_tiny_patch16_224"],
@@ -48,7 +49,8 @@ NEEDS = {
 
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
-    assert folders == {*GROUPS, "experiment", "paths"}
+    # the last is evaluate's, and tested with it
+    assert folders == {*GROUPS, "experiment", "paths", "export_format"}
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)

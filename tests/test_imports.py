@@ -15,7 +15,7 @@ FLOORS = {
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.reading": 2, "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
     "data.inspection": 2, "module": 2, "report": 2,
-    "callbacks": 3, "checkpoint": 3, "inspection": 3, "trust": 3,
+    "callbacks": 3, "checkpoint": 3, "costs": 3, "inspection": 3, "predictions": 3, "results": 3, "trust": 3,
     "build": 4,
     "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
 }  # fmt: skip
@@ -83,6 +83,7 @@ LIGHT = (
     "atrous.build",
     "atrous.commands.train",
     "atrous.commands.evaluate",
+    "atrous.commands.score",
     "atrous.commands.inspect",
     "atrous.inspection",
     "atrous.leaderboard",
@@ -90,6 +91,9 @@ LIGHT = (
     "atrous.data.layouts.folder",
     "atrous.data.layouts.lists",
     "atrous.data.reading",
+    "atrous.metrics.evaluation",
+    "atrous.predictions",
+    "atrous.results",
 )
 
 

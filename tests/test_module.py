@@ -1,4 +1,5 @@
 import lightning as L
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -6,17 +7,18 @@ from torch.utils.data import DataLoader
 
 from atrous import build
 from atrous.labels import label_set
-from atrous.metrics import scores
+from atrous.metrics.confusion import class_scores, confusion_matrix
 from atrous.module import SegmentationModule
 
 LABELS = label_set("mine", ["ground", "left", "right"])
 
 
-def batch(n=2, size=32):
+def batch(n=2, size=32, first=0):
     return {
         "images": torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8),
         "labels": torch.randint(0, 3, (n, size, size), dtype=torch.uint8),
-        "names": ["x"] * n,
+        "names": [str(first + index) for index in range(n)],
+        "objects": None,
     }
 
 
@@ -40,13 +42,13 @@ def test_evaluation_is_in_float32_whatever_the_training_runs_in():
     module = SegmentationModule(Net(3, 3, 1), LABELS, mean=(0.5,) * 3, std=(0.2,) * 3)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         module(batch()["images"])
-        module.predict_labels(batch()["images"])
+        module.predict(batch()["images"])
     assert seen == [torch.bfloat16, torch.float32]
 
 
 def test_an_evaluation_keeps_the_data_set_and_each_picture():
     module = SegmentationModule(nn.Conv2d(3, 3, 1), LABELS, mean=(0.5,) * 3, std=(0.2,) * 3)
-    batches = [batch(n) for n in (1, 3, 2)]
+    batches = [batch(n, first=first) for n, first in ((1, 0), (3, 1), (2, 4))]
     batches[1]["labels"][2] = 255
     trainer = L.Trainer(
         accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False
@@ -54,15 +56,21 @@ def test_an_evaluation_keeps_the_data_set_and_each_picture():
     trainer.test(module, DataLoader(batches, batch_size=None), verbose=False)
     alone = []
     for part in batches:
-        for image, truth in zip(module.predict_labels(part["images"]), part["labels"], strict=True):
-            valid = truth != 255
-            alone.append(
-                torch.bincount(3 * truth[valid].long() + image[valid].long(), minlength=9).view(3, 3)
-            )
-    assert torch.equal(module.evaluated.confusion, sum(alone))
-    expected = torch.stack([scores(confusion).miou for confusion in alone]).sort().values
-    assert torch.allclose(module.evaluated.image_mious, expected, equal_nan=True, atol=1e-6)
-    assert module.evaluated.image_mious.isnan().tolist() == [False] * 5 + [True]
+        for image, truth in zip(module.predict(part["images"]).labels, part["labels"], strict=True):
+            alone.append(confusion_matrix(truth.numpy(), image.numpy(), 3))
+    evaluated = module.evaluated
+    assert evaluated.names == tuple("012345")
+    assert (evaluated.total == sum(alone)).all()
+    assert np.array_equal(
+        evaluated.picture_iou, [class_scores(each)["iou"] for each in alone], equal_nan=True
+    )
+    assert np.isnan(evaluated.picture_miou).tolist() == [False] * 3 + [True] + [False] * 2
+    assert module.seconds_per_picture > 0
+    # what torchmetrics' JaccardIndex logged is what was counted
+    logged = trainer.callback_metrics
+    assert float(logged["test/miou"]) == pytest.approx(float(evaluated.scores()["miou"]), abs=1e-6)
+    for name, iou in zip(LABELS.classes, evaluated.scores()["iou"], strict=True):
+        assert float(logged[f"test/iou/{name}"]) == pytest.approx(iou, abs=1e-6)
 
 
 def test_a_loss_that_does_not_fit_the_network_is_told(composed):

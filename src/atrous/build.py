@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from atrous.data.mix import Mix
     from atrous.inspection import Drawn
     from atrous.module import SegmentationModule
+    from atrous.report.exports import Export
 
 
 # The data options that cannot change what a score means.
@@ -47,8 +48,14 @@ def layout(cfg: DictConfig) -> Layout:
     return made
 
 
-def pairs(cfg: DictConfig, where: Layout, stages: Sequence[str]) -> dict[str, list[Pair]]:
-    """The pairs of each stage's split.  Raises ValueError: an empty split, or what the layout finds wrong."""
+def pairs(
+    cfg: DictConfig, where: Layout, stages: Sequence[str], may_lack_labels: bool = False
+) -> dict[str, list[Pair]]:
+    """The pairs of each stage's split.
+
+    may_lack_labels: a split without any labels will do.
+    Raises ValueError: an empty split, or what the layout finds wrong.
+    """
     found = {}
     for stage in stages:
         split = cfg.data.splits[stage]
@@ -56,9 +63,12 @@ def pairs(cfg: DictConfig, where: Layout, stages: Sequence[str]) -> dict[str, li
         if not listed:
             raise ValueError(f"data.root={cfg.data.root}: split '{split}' is empty; expected pictures there")
         unlabelled = [pair for pair in listed if pair.label is None]
-        if len(unlabelled) == len(listed):
-            raise ValueError(f"split '{split}' has no labels: it can be predicted, not trained on or scored")
-        if unlabelled:
+        if len(unlabelled) == len(listed) and not may_lack_labels:
+            raise ValueError(
+                f"split '{split}' has no labels: it cannot be trained on or scored; to write predictions for "
+                "a server, evaluate with export_format=cityscapes or voc"
+            )
+        if 0 < len(unlabelled) < len(listed):
             raise ValueError(
                 f"{unlabelled[0].image}: no labels, though others of split '{split}' have some; correct the "
                 "list"
@@ -224,9 +234,18 @@ def evaluation_module(cfg: DictConfig, checkpoint: "Checkpoint") -> "Segmentatio
         mean=list(cfg.model.mean),
         std=list(cfg.model.std),
         inference=_make(cfg.inference),
+        boundary_width=cfg.boundary_width,
     )
     load_weights(built, checkpoint)
     return built
+
+
+def exports(cfg: DictConfig) -> "list[Export]":
+    """How predictions are written: as indices, and as chosen."""
+    from atrous.report.exports import Indices
+
+    chosen = cfg.export_format.export
+    return [Indices(), *([] if chosen is None else [_make(chosen)])]
 
 
 def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Trainer":
@@ -293,6 +312,11 @@ def plain(cfg: DictConfig, resolve: bool = False) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
+def as_yaml(config: Mapping[str, Any]) -> str:
+    """Plain data as a config file."""
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+
+
 def resumed(cfg: DictConfig) -> DictConfig:
     """The config of the run that ``cfg.resume`` belongs to, with the values given on this command line.
 
@@ -336,16 +360,18 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
             f"data.{unknown[0]}: an evaluation does not change this; it scores the whole split, and takes "
             f"data.{', data.'.join(EVALUATION_DATA)}"
         )
-    given = {f"data.{key}": value for key, value in cfg.data.items()} | {
-        "paths.data": cfg.paths.data,
-        "inference": cfg.get("inference"),
-    }
+    given = {f"data.{key}": value for key, value in cfg.data.items()} | {"paths.data": cfg.paths.data}
+    if "_target_" in cfg.inference:  # a choice of its own
+        run.inference = cfg.inference
+    else:
+        given |= {f"inference.{key}": value for key, value in cfg.inference.items()}
     for key, value in given.items():
         if value is not None:
             OmegaConf.update(run, key, value, merge=False)
     OmegaConf.update(run, "paths.output", cfg.paths.output)
     OmegaConf.update(run, "data.splits.test", cfg.split)
     OmegaConf.update(run, "data.limits.test", None)
+    OmegaConf.update(run, "boundary_width", cfg.boundary_width, force_add=True)
     _without_encoder_weights(run)
     require_trusted(plain(run, resolve=True), cfg.allow)
     return run

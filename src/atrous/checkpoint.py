@@ -1,6 +1,7 @@
 """What a checkpoint holds, how it is written (whole or not at all) and read (as data, never as code)."""
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from atrous.labels import LabelSet
 
 KEY = "atrous"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Checkpoint:
 
     config: the composed config of the run, plain data with its interpolations.
     state_dict: of the SegmentationModule.
-    step: optimizer steps it was trained for.
+    step: optimizer steps it was trained for.  seconds: that this took, validation included, over all resumed
+        parts; the pauses between them left out.
     """
 
     path: Path
@@ -31,6 +33,7 @@ class Checkpoint:
     labels: LabelSet
     state_dict: Mapping[str, Tensor]
     step: int
+    seconds: float
 
 
 class CheckpointContents(L.Callback):
@@ -38,12 +41,25 @@ class CheckpointContents(L.Callback):
 
     def __init__(self, config: Mapping[str, Any], labels: LabelSet) -> None:
         self.contents = {"version": VERSION, "config": dict(config), "labels": labels.to_dict()}
+        self._before = 0.0
+        self._started = 0.0
+
+    def on_load_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Go on counting the seconds of a resumed training."""
+        self._before = checkpoint[KEY]["seconds"]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Put it under our own key."""
-        checkpoint[KEY] = self.contents
+        seconds = self._before + time.monotonic() - self._started
+        checkpoint[KEY] = {**self.contents, "seconds": seconds}
 
 
 class AtomicCheckpointIO(CheckpointIO):
@@ -106,6 +122,7 @@ def read(path: str | Path) -> Checkpoint:
         LabelSet.from_dict(contents["labels"]),
         data["state_dict"],
         int(data["global_step"]),
+        float(contents["seconds"]),
     )
 
 

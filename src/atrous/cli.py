@@ -9,9 +9,10 @@ import importlib
 import logging
 import math
 import os
+import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
     "inspect": "look at a data set:       atrous inspect data=camvid",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
+    "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
 }
 TRACEBACK = "ATROUS_TRACEBACK"
 
@@ -105,6 +107,7 @@ def register_resolvers() -> None:
     """What the configs compute: the folders that commands write to."""
     OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
     OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
+    OmegaConf.register_new_resolver("score_folder", _score_folder, replace=True)
     OmegaConf.register_new_resolver("inspect_folder", _inspect_folder, replace=True)
 
 
@@ -113,13 +116,29 @@ def _train_folder(resume: str | None, new: str) -> str:
     return new if resume is None else str(_existing(resume, "resume").parent)
 
 
-def _evaluate_folder(checkpoint: str | None, split: str, output: str | None, inference: str | None) -> str:
-    """Beside the checkpoint, unless another folder is given."""
+def _evaluate_folder(
+    checkpoint: str | None, split: str, output: str | None, inference: str, overrides: Sequence[str]
+) -> str:
+    """Beside the checkpoint, unless another folder is given; another inference has another folder."""
     if checkpoint is None:
         raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
     path = _existing(checkpoint, "checkpoint")
-    mode = f"-{inference}" if inference else ""
-    return output or str(path.parent / f"evaluate-{split}-{path.stem}{mode}")
+    parts = ["evaluate", split, path.stem, *([] if inference.startswith("_") else [inference])]
+    parts += [
+        re.sub(r"[^\w.,=+-]", "", override.removeprefix("inference."))
+        for override in overrides
+        if override.startswith("inference.")
+    ]
+    return output or str(path.parent / "-".join(parts))
+
+
+def _score_folder(predictions: str | None, output: str | None) -> str:
+    """The output, which must be given: the predictions' folder is another program's."""
+    if predictions is None:
+        raise ValueError("predictions is not given: predictions=FOLDER, of index PNGs")
+    if output is None:
+        raise ValueError("output is not given: output=FOLDER, for scores and report")
+    return output
 
 
 def _inspect_folder(output: str | None, runs: str, data: str) -> str:

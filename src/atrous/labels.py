@@ -3,7 +3,7 @@ pairs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,8 @@ class LabelSet:
         error.
     mirror_pairs: class indices that a horizontal flip must swap (left arm, right arm).
     ignore_index: the label of pixels that take no part in losses and scores.
+    categories: name -> class indices, where the classes have coarser groups that are scored as well.
+    instance_sizes: class index -> mean size of its objects in pixels, where objects are scored as well.
     """
 
     name: str
@@ -35,6 +37,8 @@ class LabelSet:
     raw_ids: Mapping[int, int]
     mirror_pairs: tuple[tuple[int, int], ...] = ()
     ignore_index: int = IGNORE_INDEX
+    categories: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    instance_sizes: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         repeated = sorted({name for name in self.classes if self.classes.count(name) > 1})
@@ -89,6 +93,15 @@ class LabelSet:
         palette[: self.num_classes] = self.colors
         return palette
 
+    @cached_property
+    def raw_id_of(self) -> NDArray[np.uint8]:
+        """uint8 (256,): class index -> the smallest raw id that means it; others stay as they are."""
+        table = np.arange(256, dtype=np.uint8)
+        for raw, index in sorted(self.raw_ids.items(), reverse=True):
+            if index != self.ignore_index:
+                table[index] = raw
+        return table
+
     def index(self, class_name: str) -> int:
         """The index of a class.  Raises ValueError: there is no such class."""
         return _index({name: index for index, name in enumerate(self.classes)}, class_name, self.name)
@@ -102,6 +115,8 @@ class LabelSet:
             "raw_ids": dict(self.raw_ids),
             "mirror_pairs": [list(pair) for pair in self.mirror_pairs],
             "ignore_index": self.ignore_index,
+            "categories": {name: list(members) for name, members in self.categories.items()},
+            "instance_sizes": dict(self.instance_sizes),
         }
 
     @classmethod
@@ -114,6 +129,8 @@ class LabelSet:
             raw_ids={int(raw): int(index) for raw, index in data["raw_ids"].items()},
             mirror_pairs=tuple((int(left), int(right)) for left, right in data["mirror_pairs"]),
             ignore_index=data["ignore_index"],
+            categories={name: tuple(members) for name, members in data["categories"].items()},
+            instance_sizes={int(index): float(size) for index, size in data["instance_sizes"].items()},
         )
 
 
@@ -123,6 +140,8 @@ def label_set(
     raw_ids: Mapping[str, int | Sequence[int]] | None = None,
     ignore: Iterable[int] = (IGNORE_INDEX,),
     mirror_pairs: Iterable[Sequence[str]] = (),
+    categories: Mapping[str, Sequence[str]] | None = None,
+    instance_sizes: Mapping[str, float] | None = None,
 ) -> LabelSet:
     """A LabelSet as people write it in YAML: by class names.
 
@@ -131,6 +150,8 @@ def label_set(
     raw_ids: the values a class has in the label files, by class name; without it, class i is value i.
     ignore: the values in the label files that take no part in losses and scores.
     mirror_pairs: pairs of class names that a horizontal flip must swap.
+    categories: class names by category, for scores of coarser groups.
+    instance_sizes: mean size in pixels of a class's objects, for scores of objects.
     """
     names = tuple(classes)
     given = [classes[name] for name in names] if isinstance(classes, Mapping) else [None] * len(names)
@@ -149,7 +170,20 @@ def label_set(
     pairs = tuple(
         (_index(index_of, left, name), _index(index_of, right, name)) for left, right in mirror_pairs
     )
-    return LabelSet(name=name, classes=names, colors=colors, raw_ids=wanted, mirror_pairs=pairs)
+    return LabelSet(
+        name=name,
+        classes=names,
+        colors=colors,
+        raw_ids=wanted,
+        mirror_pairs=pairs,
+        categories={
+            category: tuple(_index(index_of, member, name) for member in members)
+            for category, members in (categories or {}).items()
+        },
+        instance_sizes={
+            _index(index_of, class_name, name): size for class_name, size in (instance_sizes or {}).items()
+        },
+    )
 
 
 def voc_color(index: int) -> Color:

@@ -1,5 +1,8 @@
 """SegmentationModule: what a training step and an evaluation step are, under which names they log."""
 
+import math
+import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +13,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import CatMetric
-from torchmetrics.classification import MulticlassConfusionMatrix
+from torchmetrics.classification import MulticlassJaccardIndex
 
 from atrous.data.batch import Batch
-from atrous.inference import Inference, most_likely, whole
+from atrous.inference import Inference, Prediction
 from atrous.labels import LabelSet
 from atrous.losses import MaskClassification
-from atrous.metrics import Evaluation, Scores, image_miou, scores
+from atrous.metrics.evaluation import BOUNDARY_WIDTH, Evaluation, PictureCounts, count_picture
 from atrous.outputs import Masks, Supervised
 
 
@@ -42,7 +44,8 @@ class SegmentationModule(L.LightningModule):
     make_optimizer: net -> optimizer.  make_scheduler: (optimizer, total_steps=...) -> scheduler, stepped per
         optimizer step.
     mean, std: RGB in [0, 1], of the encoder's training.
-    inference: how evaluation gets class scores from the network.
+    inference: how evaluation gets labels from the network.
+    boundary_width: of boundary IoU, as metrics.boundary.distance.
     """
 
     mean: Tensor
@@ -57,7 +60,8 @@ class SegmentationModule(L.LightningModule):
         terms: Mapping[str, LossTerm] | None = None,
         make_optimizer: Callable[[nn.Module], Optimizer] | None = None,
         make_scheduler: Callable[..., LRScheduler] | None = None,
-        inference: Inference = whole,
+        inference: Inference | None = None,
+        boundary_width: float = BOUNDARY_WIDTH,
     ) -> None:
         super().__init__()
         self.net = net.to(memory_format=torch.channels_last)
@@ -66,15 +70,23 @@ class SegmentationModule(L.LightningModule):
         self.weights = {name: term.weight for name, term in (terms or {}).items()}
         self.make_optimizer = make_optimizer
         self.make_scheduler = make_scheduler
-        self.inference = inference
+        self.inference = inference or Inference()
+        self.boundary_width = boundary_width
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
-        self.confusion = MulticlassConfusionMatrix(
-            labels.num_classes, ignore_index=labels.ignore_index, validate_args=False
+        self.jaccard = MulticlassJaccardIndex(
+            labels.num_classes,
+            average="none",
+            ignore_index=labels.ignore_index,
+            zero_division=math.nan,
+            validate_args=False,
         )
-        self.image_mious = CatMetric(nan_strategy="disable")
+        self._counted: list[PictureCounts] = []
+        self._seconds: list[float] = []
         self.evaluated: Evaluation | None = None
         """Of the last whole evaluation, over all devices."""
+        self.seconds_per_picture: float | None = None
+        """Of the last evaluation on this device: the median over its batches, the first left out."""
 
     def forward(self, images: Tensor) -> Tensor:
         """images: uint8 (N, 3, H, W) -> logits: float (N, C, H, W)."""
@@ -149,32 +161,56 @@ class SegmentationModule(L.LightningModule):
         """Log the scores of the split."""
         self._end_evaluation("test")
 
-    def predict_labels(self, images: Tensor) -> Tensor:
-        """images: uint8 (N, 3, H, W) -> labels: uint8 (N, H, W).
+    def predict(self, images: Tensor) -> Prediction:
+        """images: uint8 (N, 3, H, W) -> labels uint8 (N, H, W), and how sure the network is of them.
 
         Always in float32: the precision of the training must not change the score of its weights.
         """
+        mirror = self.labels.mirror_table[: self.labels.num_classes].tolist()
         with torch.autocast(images.device.type, enabled=False):
-            return most_likely(self.inference(self.net, self.normalize(images)))
+            return self.inference(self.net, self.normalize(images), mirror)
 
     def _evaluation_step(self, batch: Batch) -> Tensor:
-        predicted = self.predict_labels(batch["images"])
-        for own, truth in zip(predicted.int(), batch["labels"].int(), strict=True):
-            # The metric's value is this picture's; its sum over all pictures goes on in the metric.
-            self.image_mious.update(image_miou(self.confusion(own[None], truth[None])))
-        return predicted
+        start = time.perf_counter()
+        predicted = self.predict(batch["images"])
+        labels, confidence = predicted.labels.cpu().numpy(), predicted.confidence.cpu().numpy()
+        self._seconds.append((time.perf_counter() - start) / len(labels))
+        self.jaccard.update(predicted.labels.int(), batch["labels"].int())
+        truth = batch["labels"].cpu().numpy()
+        objects = None if batch["objects"] is None else batch["objects"].cpu().numpy()
+        for row, name in enumerate(batch["names"]):
+            self._counted.append(
+                count_picture(
+                    name,
+                    truth[row],
+                    labels[row],
+                    self.labels,
+                    self.boundary_width,
+                    confidence[row],
+                    None if objects is None else objects[row],
+                )
+            )
+        return predicted.labels
 
     def _end_evaluation(self, split: str) -> None:
-        # Sorted, so that their mean does not depend on which device saw which picture.
-        image_mious = self.image_mious.compute().flatten().double().cpu().sort().values
-        self.evaluated = Evaluation(self.confusion.compute().cpu(), image_mious)
-        self.confusion.reset()
-        self.image_mious.reset()
-        values = log_values(scores(self.evaluated.confusion), self.labels)
-        named = {f"{split}/{name}": value for name, value in values.items()}
-        main = f"{split}/miou"
-        self.log(main, named.pop(main), prog_bar=True, sync_dist=True)
+        self.evaluated = Evaluation.of(_from_all_devices(self._counted), self.labels, self.boundary_width)
+        self.seconds_per_picture = statistics.median(self._seconds[1:] or self._seconds)
+        iou = self.jaccard.compute()
+        self._counted, self._seconds = [], []
+        self.jaccard.reset()
+        named = {f"{split}/{name}": value for name, value in log_values(self.evaluated).items()}
+        named |= {f"{split}/iou/{name}": value for name, value in zip(self.labels.classes, iou, strict=True)}
+        self.log(f"{split}/miou", iou.nanmean(), prog_bar=True, sync_dist=True)
         self.log_dict(named, sync_dist=True)
+
+
+def _from_all_devices(counted: list[PictureCounts]) -> list[PictureCounts]:
+    """The pictures that each device counted, on every device."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return counted
+    parts: list[list[PictureCounts]] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(parts, counted)
+    return [picture for part in parts for picture in part]
 
 
 def _supervise(name: str, loss: nn.Module, supervised: Supervised, labels: Tensor) -> Tensor:
@@ -189,11 +225,11 @@ def _supervise(name: str, loss: nn.Module, supervised: Supervised, labels: Tenso
     return total
 
 
-def log_values(values: Scores, labels: LabelSet) -> dict[str, Tensor]:
-    """The scores that are logged, by name: float32 scalars."""
-    means = ("miou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou")
-    named = {name: getattr(values, name) for name in means}
-    named |= {f"iou/{name}": value for name, value in zip(labels.classes, values.iou, strict=True)}
+def log_values(evaluated: Evaluation) -> dict[str, float]:
+    """The scores that are logged beside the IoU, by name."""
+    labels, scores = evaluated.labels, evaluated.scores()
+    means = ("mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou", "mean_boundary_iou")
+    named = {name: float(scores[name]) for name in (*means, "calibration_error")}
     if labels.object_class:
-        named[f"dice/{labels.object_class}"] = values.dice[1]
-    return {name: value.float() for name, value in named.items()}
+        named[f"dice/{labels.object_class}"] = float(scores["dice"][1])
+    return named

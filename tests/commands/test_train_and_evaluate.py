@@ -39,15 +39,15 @@ def test_evaluation_equals_the_validation_in_training_to_the_last_count(command)
     assert scores["num_pictures"] == 5
     assert json.loads((run / "validation" / "scores.json").read_text())["num_pictures"] == 5
     assert "val/miou" in (run / "train.log").read_text()
-    assert scores["inference"]["_target_"] == "atrous.inference.whole"
+    assert scores["inference"]["_target_"] == "atrous.inference.Inference"
     assert scores["num_pixels"] == confusion(scored).sum()
     assert set(scores["iou"]) == {"ground", "disk", "square", "triangle", "ring"}
     assert f"{100 * scores['miou']:.2f}" in printed
     with next((run / "csv").rglob("metrics.csv")).open() as file:
         logged = [row["val/miou"] for row in csv.DictReader(file) if row["val/miou"]]
     assert float(logged[-1]) == pytest.approx(scores["miou"], abs=1e-6)
-    pictures = list((scored / "pictures").glob("*.png"))
-    assert len(pictures) == 5
+    assert len(list((scored / "predictions").glob("*.png"))) == 5
+    assert "</html>" in (scored / "report.html").read_text()
 
     # The number of workers changes nothing; the batch size flips ties at most.
     command.succeed(

@@ -113,7 +113,7 @@ def test_picture_and_labels_of_different_size(tmp_path):
 def test_a_sample_is_uint8_at_native_size(tmp_path):
     write_pair(tmp_path / "i.png", tmp_path / "l.png", [0, 1, 2, 255], 0)
     pair = Pair("i", tmp_path / "i.png", tmp_path / "l.png")
-    image, labels, name = SegmentationDataset([pair], LABELS, None, seed=0)[SampleKey(0, 0)]
+    image, labels, name, _ = SegmentationDataset([pair], LABELS, None, seed=0)[SampleKey(0, 0)]
     assert (image.dtype, labels.dtype, name) == (labels.dtype, image.dtype, "i")
     assert str(image.dtype) == "torch.uint8"
     assert image.shape == (3, 48, 64)
@@ -163,7 +163,7 @@ def test_a_partner_is_augmented_too_and_only_its_pixels_are_pasted(tmp_path):
             assert (second[1] == read_labels(pairs[1].label, LABELS)).all()
             return second
 
-    image, labels, name = SegmentationDataset(pairs, LABELS, augment, 0, mix=Everything())[SampleKey(0, 0)]
+    image, labels, name, _ = SegmentationDataset(pairs, LABELS, augment, 0, mix=Everything())[SampleKey(0, 0)]
     assert calls == [None, 2]
     assert name == "p0"
     assert (labels.numpy() == read_labels(pairs[1].label, LABELS)).all()

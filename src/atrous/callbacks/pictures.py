@@ -16,16 +16,14 @@ from atrous.report.pictures import panel
 
 
 class Pictures(L.Callback):
-    """Panels of the same samples at every evaluation, in ``folder`` as <split>-<name>.png.
+    """Panels of the same samples at every validation, in ``folder`` as val-<name>.png.
 
-    test_name: the split behind Lightning's test stage.
     num_pictures: how many of them; they are taken evenly from what the first device evaluates.
     """
 
-    def __init__(self, folder: str | Path, num_pictures: int, test_name: str = "test") -> None:
+    def __init__(self, folder: str | Path, num_pictures: int) -> None:
         self.folder = Path(folder)
         self.num_pictures = num_pictures
-        self.test_name = test_name
         self._panels: dict[str, NDArray[np.uint8]] = {}
         self._seen = 0
 
@@ -39,58 +37,27 @@ class Pictures(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw the batch's share of the samples."""
-        self._collect(trainer, pl_module, outputs, batch, sum(trainer.num_val_batches))
-
-    def on_test_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: object,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Draw the batch's share of the samples."""
-        self._collect(trainer, pl_module, outputs, batch, sum(trainer.num_test_batches))
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save and log."""
-        self._save(trainer, "val")
-
-    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save and log."""
-        self._save(trainer, self.test_name)
-
-    def _collect(
-        self,
-        trainer: L.Trainer,
-        module: L.LightningModule,
-        predicted: object,
-        batch: Batch,
-        num_batches: float,
-    ) -> None:
         if not trainer.is_global_zero:
             return
-        assert isinstance(module, SegmentationModule)
-        assert isinstance(predicted, Tensor)
-        spacing = max(1, int(num_batches * len(batch["names"])) // max(1, self.num_pictures))
+        assert isinstance(pl_module, SegmentationModule)
+        assert isinstance(outputs, Tensor)
+        num_pictures = int(sum(trainer.num_val_batches) * len(batch["names"]))
+        spacing = max(1, num_pictures // max(1, self.num_pictures))
         for row, name in enumerate(batch["names"]):
             if self._seen % spacing == 0 and len(self._panels) < self.num_pictures:
                 image = batch["images"][row].permute(1, 2, 0).cpu().numpy()
-                truth, guess = batch["labels"][row].cpu().numpy(), predicted[row].cpu().numpy()
-                self._panels[name] = panel(image, truth, guess, module.labels)
+                truth, guess = batch["labels"][row].cpu().numpy(), outputs[row].cpu().numpy()
+                self._panels[name] = panel(image, truth, guess, pl_module.labels)
             self._seen += 1
 
-    def _save(self, trainer: L.Trainer, split: str) -> None:
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save and log."""
         if self._panels:
             self.folder.mkdir(parents=True, exist_ok=True)
         for name, pixels in self._panels.items():
-            Image.fromarray(pixels).save(self.folder / f"{split}-{name}.png")
-        show(
-            trainer.loggers,
-            {f"{split}/{name}": pixels for name, pixels in self._panels.items()},
-            trainer.global_step,
-        )
+            Image.fromarray(pixels).save(self.folder / f"val-{name}.png")
+        named = {f"val/{name}": pixels for name, pixels in self._panels.items()}
+        show(trainer.loggers, named, trainer.global_step)
         self._panels, self._seen = {}, 0
 
 

@@ -8,21 +8,36 @@ from atrous import build
 
 
 def evaluate(cfg: DictConfig) -> float:
-    """Score the checkpoint on a split, write and print the result, and return the mIoU."""
+    """Score the checkpoint on a split, write scores, predictions and report, and return the mIoU."""
     from atrous import checkpoint
-    from atrous.callbacks.pictures import Pictures
+    from atrous.callbacks.predictions import WritePredictions
     from atrous.callbacks.progress import StepProgress
-    from atrous.callbacks.summary import EvaluationSummary
+    from atrous.costs import costs
+    from atrous.predictions import picture_reader
+    from atrous.results import publish
 
     stored = checkpoint.read(cfg.checkpoint)
     run = build.evaluation_config(stored.config, cfg)
     layout = build.layout(run)
     checkpoint.require_same_labels(stored, layout.labels)
-    pairs = build.pairs(run, layout, ("test",))
+    exports = build.exports(cfg)
+    pairs = build.pairs(run, layout, ("test",), may_lack_labels=len(exports) > 1)
     module = build.evaluation_module(run, stored)
     output = Path(cfg.paths.output)
-    about = {"split": cfg.split, "checkpoint": str(cfg.checkpoint), "inference": build.plain(run.inference)}
-    pictures = Pictures(output / "pictures", cfg.pictures, test_name=cfg.split)
-    trainer = build.trainer(cfg, [StepProgress(), pictures, EvaluationSummary(output, about)])
+    trainer = build.trainer(cfg, [StepProgress(), WritePredictions(output, exports)])
     trainer.test(module, datamodule=build.data(run, pairs, layout), verbose=False)
+    if trainer.is_global_zero:
+        evaluation = module.evaluated
+        assert evaluation is not None
+        about = {
+            "split": cfg.split,
+            "checkpoint": str(cfg.checkpoint),
+            "step": stored.step,
+            "inference": build.plain(run.inference),
+            "costs": costs(module, evaluation.commonest_size, stored.seconds),
+        }
+        config = build.as_yaml({**build.plain(run), "training": stored.config})
+        publish(
+            output, evaluation, about, config, picture_reader(output, pairs["test"], layout), cfg.pictures
+        )
     return float(trainer.callback_metrics["test/miou"])

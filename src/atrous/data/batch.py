@@ -6,10 +6,13 @@ from torch import Tensor
 
 
 class Batch(TypedDict):
-    """images: uint8 (N, 3, H, W).  labels: uint8 (N, H, W), 0..C-1 and the ignore index.  names: N of
-    them.
+    """What a step gets.
+
+    images: uint8 (N, 3, H, W).  labels: uint8 (N, H, W), 0..C-1 and the ignore index.  names: N of them.
+    objects: int32 (N, H, W), as metrics.instances; None where none are known, and in training.
     """
 
     images: Tensor
     labels: Tensor
     names: list[str]
+    objects: Tensor | None

@@ -136,8 +136,10 @@ def collate(samples: Sequence[Sample]) -> Batch:
             f"pictures of sizes {sorted(sizes)} (height, width) do not fit one batch; set "
             "data.eval_batch_size=1, and for training an augment that crops"
         )
+    objects = [sample.objects for sample in samples if sample.objects is not None]
     return {
         "images": torch.stack([sample.image for sample in samples]),
         "labels": torch.stack([sample.labels for sample in samples]),
         "names": [sample.name for sample in samples],
+        "objects": torch.stack(objects) if len(objects) == len(samples) else None,
     }

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Mix, Pixels
-from atrous.data.reading import read_pair
+from atrous.data.reading import read_objects, read_pair
 from atrous.labels import LabelSet
 
 
@@ -52,11 +52,15 @@ class SampleKey:
 
 
 class Sample(NamedTuple):
-    """image: uint8 (3, H, W).  labels: uint8 (H, W), 0..C-1 and the ignore index.  name: of the pair."""
+    """image: uint8 (3, H, W).  labels: uint8 (H, W), 0..C-1 and the ignore index.  name: of the pair.
+
+    objects: int32 (H, W), as metrics.instances; None where none are known, or augmentation may move pixels.
+    """
 
     image: Tensor
     labels: Tensor
     name: str
+    objects: Tensor | None = None
 
 
 class SegmentationDataset(Dataset[Sample]):
@@ -91,8 +95,10 @@ class SegmentationDataset(Dataset[Sample]):
         partner = None if self.mix is None else self.mix.partner(len(self), rng)
         if self.mix is not None and partner is not None:
             image, labels = self.mix.paste((image, labels), self._augmented(*partner, rng), rng)
-        name = self.pairs[key.index].name
-        return Sample(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(labels), name)
+        pair, objects = self.pairs[key.index], None
+        if self.augment is None and self.mix is None and pair.objects is not None:
+            objects = torch.from_numpy(read_objects(pair.objects, self.labels))
+        return Sample(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(labels), pair.name, objects)
 
     def _augmented(self, index: int, focus: int | None, rng: np.random.Generator) -> Pixels:
         image, labels = read_pair(self.pairs[index], self.labels, self.label_format)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
-from atrous.labels import LabelSet
+from atrous.labels import UNKNOWN, LabelSet
 
 CHANNEL_MODES = ("L", "P", "1", "I;16", "I")
 
@@ -77,9 +77,34 @@ def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX)
 
 
 def label_pixels(image: Image.Image, path: Path, label_format: LabelFormat) -> NDArray[Any]:
-    """What the format is handed of the label file: its colours, or grey values and a palette's indices."""
-    if label_format.of_colors:
-        return rgb(image, path)
+    """What the format is handed of the label file that ``path`` held: its colours, or its channel."""
+    return rgb(image, path) if label_format.of_colors else _channel(image, path)
+
+
+def read_objects(path: Path, labels: LabelSet) -> NDArray[np.int32]:
+    """Objects, as metrics.instances takes them: int32 (H, W), 0 or class + 256 * number.
+
+    The file holds raw id * 1000 + number where there is an object, as Cityscapes' *_instanceIds.png.
+    Raises ValueError: unreadable, or a raw id that the label set does not have.
+    """
+    ids = read_channel(path).astype(np.int32)
+    raw = ids // 1000
+    classes = labels.raw_table[np.minimum(raw, 255)].astype(np.int32)
+    if ((raw > 255) | ((raw > 0) & (classes == UNKNOWN))).any():
+        raise ValueError(f"{path}: holds objects of raw ids that label set '{labels.name}' does not have")
+    scored = (raw > 0) & np.isin(classes, list(labels.instance_sizes))
+    return np.where(scored, classes + 256 * ids, 0).astype(np.int32)
+
+
+def read_channel(path: Path) -> NDArray[Any]:
+    """A grey picture's values or a palette's indices: (H, W).
+
+    Raises ValueError: unreadable or truncated, or of several channels.
+    """
+    return _channel(open_picture(path), path)
+
+
+def _channel(image: Image.Image, path: Path) -> NDArray[Any]:
     if image.mode not in CHANNEL_MODES:
         raise ValueError(
             f"{path}: label file of mode {image.mode}; expected one channel of class ids (grey, or a "

@@ -1,106 +1,154 @@
-"""Scores as a printed table, as scores.json and as confusion.csv."""
+"""Scores as scores.json (docs/scores.md lists its entries), as confusion.csv, and as a printed table."""
 
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
-from atrous.labels import LabelSet
-from atrous.metrics import Evaluation, scores
+from atrous.metrics.evaluation import Evaluation
 
-PER_CLASS = ("iou", "dice", "precision", "recall")
-MEANS = (
-    "miou",
-    "mean_dice",
-    "mean_accuracy",
-    "pixel_accuracy",
-    "frequency_weighted_iou",
-    "iou_sum_over_sum",
-)
+FORMAT = 1
+SCORES, COUNTS, CONFUSION = "scores.json", "counts.npz", "confusion.csv"
+LIBRARIES = ("atrous", "torch", "torchmetrics", "segmentation-models-pytorch", "timm", "numpy")
+NO_CLASS = "(no class)"
 
 
-def summary(evaluation: Evaluation, labels: LabelSet) -> dict[str, Any]:
-    """Plain data: the means as numbers, the scores a class as {class: number or None (absent)}.
+def write_scores(folder: Path, evaluation: Evaluation, about: Mapping[str, Any]) -> dict[str, Any]:
+    """scores.json, confusion.csv and counts.npz in ``folder``; what stands in the first is returned.
 
-    A binary task begins with the Dice and IoU of its object.  ``miou_per_image`` and ``iou_sum_over_sum`` are
-    not the data set's mIoU, but what other programs report under that name.
-    """
-    values = scores(evaluation.confusion)
-    first = {}
-    if labels.object_class:
-        first = {
-            f"dice_{labels.object_class}": _number(values.dice[1]),
-            f"iou_{labels.object_class}": _number(values.iou[1]),
-        }
-    means = {name: _number(getattr(values, name)) for name in MEANS}
-    means["miou_per_image"] = _number(evaluation.image_mious.nanmean())
-    per_class = {
-        name: {
-            label: _number(value) for label, value in zip(labels.classes, getattr(values, name), strict=True)
-        }
-        for name in PER_CLASS
-    }
-    return first | means | per_class
-
-
-def write_scores(folder: Path, evaluation: Evaluation, labels: LabelSet, about: Mapping[str, Any]) -> None:
-    """scores.json and confusion.csv (rows = truth, columns = prediction, pixels) in ``folder``.
-
-    about: further entries of scores.json: the split, the checkpoint.
+    about: further entries of scores.json: what was scored, and how.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = {
+        "format": FORMAT,
         **about,
-        "label_set": labels.name,
-        "num_pictures": len(evaluation.image_mious),
-        "num_pixels": int(evaluation.confusion.sum()),
-        **summary(evaluation, labels),
+        "label_set": evaluation.labels.name,
+        "num_pictures": evaluation.num_pictures,
+        "num_pixels": int(evaluation.total[:-1].sum()),
+        "num_ignored_pixels": int(evaluation.total[-1].sum()),
+        "fingerprints": evaluation.fingerprints(),
+        "boundary_width": evaluation.boundary_width,
+        **summary(evaluation),
+        "versions": {library: version(library) for library in LIBRARIES},
     }
-    (folder / "scores.json").write_text(json.dumps(data, indent=2) + "\n")
-    with (folder / "confusion.csv").open("w", newline="") as file:
+    evaluation.save(folder / COUNTS)
+    _write_confusion(folder / CONFUSION, evaluation)
+    (folder / SCORES).write_text(json.dumps(data, indent=2) + "\n")  # last: with it the folder is whole
+    return data
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """Plain data: every score, as a number or {class: number}, and "intervals" of them; None: not scored.
+
+    A binary task begins with the Dice and IoU of its object.
+    """
+    columns, found = evaluation.columns(), evaluation.scores()
+    ends = evaluation.intervals() if evaluation.num_pictures > 1 else {}
+    values = {name: _plain(score, columns.get(name)) for name, score in found.items()}
+    intervals = {name: _plain(np.moveaxis(end, 0, -1), columns.get(name)) for name, end in ends.items()}
+    first = evaluation.labels.object_class
+    if first is not None:
+        for each in (values, intervals):
+            own = {f"{name}_{first}": each[name][first] for name in ("dice", "iou") if name in each}
+            each.update({**own, **{name: each.pop(name) for name in list(each)}})
+    return {**values, "intervals": intervals}
+
+
+def print_scores(scores: Mapping[str, Any], labels_share: Mapping[str, float], title: str) -> None:
+    """The table a class, and the means below it, in percent.
+
+    scores: what stands in scores.json.  labels_share: by class, its share of the labelled pixels.
+    """
+    columns = {  # of scores.json, and the mean of each
+        "iou": ("IoU", "miou"),
+        "dice": ("Dice", "mean_dice"),
+        "precision": ("precision", None),
+        "recall": ("recall", "mean_accuracy"),
+        "boundary_iou": ("boundary", "mean_boundary_iou"),
+    }
+    intervals = scores["intervals"]
+    table = Table(
+        title=title,
+        title_justify="left",
+        show_footer=True,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("class", footer="mean")
+    table.add_column("share", justify="right")
+    for name, (head, mean) in columns.items():
+        table.add_column(head, justify="right", footer=_percent(scores[mean]) if mean else "")
+        if name == "iou":
+            table.add_column("95 %", justify="right", footer=_range(intervals.get("miou")))
+    for label, share in labels_share.items():
+        iou, *others = (_percent(scores[name][label]) for name in columns)
+        table.add_row(label, _percent(share), iou, _range(intervals.get("iou", {}).get(label)), *others)
+    console = Console()
+    for name in [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]:
+        dice, iou = _percent(scores[f"dice_{name}"]), _percent(scores[f"iou_{name}"])
+        console.print(f"{name}: Dice {dice} %   IoU {iou} %")
+    console.print(table)
+    means = {
+        "mIoU": "miou",
+        "pixel accuracy": "pixel_accuracy",
+        "mean accuracy": "mean_accuracy",
+        "frequency-weighted IoU": "frequency_weighted_iou",
+        "calibration error": "calibration_error",
+        "category mIoU": "category_miou",
+        "instance mIoU": "instance_miou",
+    }
+    said = [f"{words} {_percent(scores[name])} %" for words, name in means.items() if name in scores]
+    console.print("   ".join(said), soft_wrap=True)
+
+
+def shares(evaluation: Evaluation) -> dict[str, float]:
+    """By class, its share of the labelled pixels; nan where there are none."""
+    pixels = evaluation.total[:-1].sum(1)
+    total = pixels.sum()
+    return {
+        name: float(own / total) if total else math.nan
+        for name, own in zip(evaluation.labels.classes, pixels, strict=True)
+    }
+
+
+def _write_confusion(path: Path, evaluation: Evaluation) -> None:
+    """Rows = truth, columns = prediction, pixels; a last column where a prediction was no class."""
+    matrix, names = evaluation.total[:-1], [*evaluation.labels.classes, NO_CLASS]
+    if not matrix[:, -1].any():
+        matrix, names = matrix[:, :-1], names[:-1]
+    with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["truth \\ prediction", *labels.classes])
-        for name, row in zip(labels.classes, evaluation.confusion.tolist(), strict=True):
+        writer.writerow(["truth \\ prediction", *names])
+        for name, row in zip(evaluation.labels.classes, matrix.tolist(), strict=True):
             writer.writerow([name, *row])
 
 
-def print_scores(evaluation: Evaluation, labels: LabelSet, title: str) -> None:
-    """The table a class, and the means below it, in percent."""
-    confusion = evaluation.confusion
-    values = scores(confusion)
-    share = confusion.sum(1) / confusion.sum()
-    table = Table(title=title, title_justify="left", show_footer=True)
-    table.add_column("class", footer="mean")
-    for name in ("share of pixels", *PER_CLASS):
-        footer = {"iou": values.miou, "dice": values.mean_dice, "recall": values.mean_accuracy}.get(name)
-        table.add_column(name, justify="right", footer="" if footer is None else _percent(footer))
-    for index, name in enumerate(labels.classes):
-        cells = [_percent(getattr(values, column)[index]) for column in PER_CLASS]
-        table.add_row(name, _percent(share[index]), *cells)
-    console = Console()
-    if labels.object_class:
-        dice, iou = _percent(values.dice[1]), _percent(values.iou[1])
-        console.print(f"{labels.object_class}: Dice {dice} %   IoU {iou} %")
-    console.print(table)
-    console.print(
-        f"mIoU {_percent(values.miou)} %   pixel accuracy {_percent(values.pixel_accuracy)} %   "
-        f"mean accuracy {_percent(values.mean_accuracy)} %   "
-        f"frequency-weighted IoU {_percent(values.frequency_weighted_iou)} %",
-        soft_wrap=True,
-    )
+def _plain(values: NDArray[np.float64], columns: Sequence[str] | None) -> Any:
+    """A number, or by ``columns`` one each; None for nan.  A last axis of 2 is an interval, a list."""
+    if columns is None:
+        return _number(values)
+    return {name: _number(value) for name, value in zip(columns, values, strict=True)}
 
 
-def _number(value: Tensor) -> float | None:
-    number = float(value)
-    return None if math.isnan(number) else number
+def _number(value: NDArray[np.float64]) -> Any:
+    if np.ndim(value):
+        return None if np.isnan(value).any() else [float(end) for end in value]
+    return None if np.isnan(value) else float(value)
 
 
-def _percent(value: Tensor) -> str:
-    number = float(value)
-    return "-" if math.isnan(number) else f"{100 * number:.2f}"
+def _percent(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{100 * value:.2f}"
+
+
+def _range(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}"

@@ -10,7 +10,8 @@ Licence: non-commercial, after registration.
 No converter is needed: raw ids (0..33, licence plate -1, which a PNG holds as 255) are mapped while reading.
 With data.lists=FOLDER the pairs are those of FOLDER/{split}.lst: lines `image label`, test lines `image`.
 Label sets: 19 (the benchmark's train ids), 20 (the 19 plus misc, which takes the rest), 34 (all raw ids).
-Source of the ids and colours: cityscapesscripts, helpers/labels.py.
+With 19, where *_gtFine_instanceIds.png lie beside the labels, objects are scored as well (iIoU).
+Source of the ids, colours and categories: cityscapesscripts, helpers/labels.py.
 """
 
 from pathlib import Path
@@ -71,6 +72,26 @@ _RAW = (
 _EVALUATED = {raw.name: index for index, raw in enumerate(_RAW) if raw.evaluated}
 _REST = [index for index, raw in enumerate(_RAW) if not raw.evaluated]
 _COLORS = {raw.name: raw.color for raw in _RAW}
+_CATEGORIES = {
+    "flat": ("road", "sidewalk"),
+    "construction": ("building", "wall", "fence"),
+    "object": ("pole", "traffic light", "traffic sign"),
+    "nature": ("vegetation", "terrain"),
+    "sky": ("sky",),
+    "human": ("person", "rider"),
+    "vehicle": ("car", "truck", "bus", "train", "motorcycle", "bicycle"),
+}
+# Mean size of an object in pixels.  Source: cityscapesscripts, evalPixelLevelSemanticLabeling.py.
+_INSTANCE_SIZES = {
+    "person": 3462.4756337644,
+    "rider": 3930.4788056518,
+    "car": 12794.0202738185,
+    "truck": 27855.1264367816,
+    "bus": 35732.1511111111,
+    "train": 67583.7075812274,
+    "motorcycle": 6298.7200839748,
+    "bicycle": 4672.3249222261,
+}
 
 LABEL_SETS: dict[int, LabelSet] = {
     19: label_set(
@@ -78,6 +99,8 @@ LABEL_SETS: dict[int, LabelSet] = {
         {name: _COLORS[name] for name in _EVALUATED},
         raw_ids=_EVALUATED,
         ignore=[*_REST, LICENSE_PLATE],
+        categories=_CATEGORIES,
+        instance_sizes=_INSTANCE_SIZES,
     ),
     20: label_set(
         "cityscapes_20",
@@ -117,13 +140,24 @@ class Cityscapes:
         if split == "trainval":
             return self.pairs("train") + self.pairs("val")
         if self._lists is not None:
-            return [
-                _native(pair)
-                for pair in find_pairs(ListFile(f"{self._lists}/{{split}}.lst"), self.root, split, __doc__)
-            ]
-        labels = None if split == "test" else "gtFine/{split}"
-        tree = Folders("leftImg8bit/{split}", labels, "_leftImg8bit", "_gtFine_labelIds", deep=True)
-        return find_pairs(tree, self.root, split, __doc__)
+            listed = find_pairs(ListFile(f"{self._lists}/{{split}}.lst"), self.root, split, __doc__)
+            pairs = [_native(pair) for pair in listed]
+        else:
+            labels = None if split == "test" else "gtFine/{split}"
+            tree = Folders("leftImg8bit/{split}", labels, "_leftImg8bit", "_gtFine_labelIds", deep=True)
+            pairs = find_pairs(tree, self.root, split, __doc__)
+        return _with_objects(pairs) if self.labels.instance_sizes else pairs
+
+
+def _with_objects(pairs: list[Pair]) -> list[Pair]:
+    """The pairs with their instanceIds, if all of them have some."""
+    found = [
+        pair._replace(objects=pair.label.with_name(pair.label.name.replace("_labelIds", "_instanceIds")))
+        for pair in pairs
+        if pair.label is not None
+    ]
+    whole = len(found) == len(pairs) and all(pair.objects and pair.objects.is_file() for pair in found)
+    return found if whole else pairs
 
 
 def _native(pair: Pair) -> Pair:

@@ -14,11 +14,15 @@ LABEL_SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff"})
 
 
 class Pair(NamedTuple):
-    """A picture and its labels on disk; ``label`` is None where a split has no labels."""
+    """A picture and its labels on disk; ``label`` is None where a split has no labels.
+
+    objects: a file that tells objects of one class apart, where the data set has such.
+    """
 
     name: str
     image: Path
     label: Path | None
+    objects: Path | None = None
 
 
 class Layout(Protocol):

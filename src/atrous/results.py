@@ -1,0 +1,41 @@
+"""What an evaluation leaves in its folder beside the predictions: scores, counts and config."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from atrous.metrics.evaluation import Evaluation
+from atrous.report.evaluation_page import write_report
+from atrous.report.layers import Picture
+from atrous.report.tables import print_scores, shares, write_scores
+
+CONFIG, REPORT = "config.yaml", "report.html"
+
+
+def publish(
+    output: Path,
+    evaluation: Evaluation,
+    about: Mapping[str, Any],
+    config: str,
+    picture: Picture,
+    num_pictures: int,
+) -> None:
+    """Write everything, and print the table.
+
+    about: what was scored, and how, for scores.json; it has a "split".
+    config: the config behind it, YAML.
+    picture, num_pictures: what the report shows, as ``write_report`` takes them.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    (output / CONFIG).write_text(config)
+    if not evaluation.total[:-1].any():
+        print(f"split '{about['split']}' has no labels: no scores; predictions are in {output}")
+        return
+    scores = write_scores(output, evaluation, about)
+    what = about.get("checkpoint") or about.get("predictions")
+    title = f"{what} on {about['split']}, {evaluation.num_pictures} pictures, in percent"
+    print_scores(scores, shares(evaluation), title)
+    if about.get("num_missing"):
+        print(f"{about['num_missing']} pictures have no prediction, and are not scored")
+    write_report(output / REPORT, evaluation, scores, picture, config, num_pictures)
+    print(f"written to {output}, with {REPORT}")
