@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import compose_command
 from PIL import Image
+from test_conf import CHOICES
 
 from atrous.commands.inspect import inspect
 
@@ -211,6 +212,18 @@ def test_a_label_set_that_lists_255_is_told_nothing(tmp_path):
         inspect(compose_command("inspect", [*options, *listed, "samples=0"], tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "inspection.json").read_text())["findings"] == []
     assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "data"])
+def test_every_data_set_can_be_looked_at(choice, tmp_path):
+    """The fabricated splits share pictures, and that is all that is wrong with them."""
+    made = getattr(fabricate, choice)(tmp_path / "data")
+    options = [f"data={choice}", *made, f"data.root={tmp_path / 'data'}", "data.batch_size=2", "samples=0"]
+    with pytest.raises(SystemExit):
+        inspect(compose_command("inspect", [*options, "data.num_workers=0"], tmp_path / "out"))
+    found = json.loads((tmp_path / "out" / "inspection.json").read_text())
+    assert {each["kind"] for each in found["findings"] if each["severity"] == "error"} <= {"same_picture"}
+    assert found["splits"]["train"]["num_sound"] == found["splits"]["train"]["num_pairs"] > 1
 
 
 def test_exit_statuses_and_sentences_of_the_command(command):
