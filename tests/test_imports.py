@@ -14,10 +14,10 @@ FLOORS = {
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.reading": 2, "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
-    "module": 2, "report": 2,
-    "callbacks": 3, "checkpoint": 3, "costs": 3, "predictions": 3, "results": 3, "trust": 3,
+    "data.inspection": 2, "module": 2, "report": 2,
+    "callbacks": 3, "checkpoint": 3, "costs": 3, "inspection": 3, "predictions": 3, "results": 3, "trust": 3,
     "build": 4, "comparison": 4,
-    "commands": 5, "cli": 5, "leaderboard": 5,
+    "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
 }  # fmt: skip
 LIBRARIES = {
     0: {"numpy", "torch"},
@@ -85,6 +85,8 @@ LIGHT = (
     "atrous.commands.evaluate",
     "atrous.commands.score",
     "atrous.commands.compare",
+    "atrous.commands.inspect",
+    "atrous.inspection",
     "atrous.leaderboard",
     "atrous.data.layouts.camvid",
     "atrous.data.layouts.folder",

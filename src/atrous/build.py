@@ -4,7 +4,7 @@ Heavy imports stay inside the functions: a wrong path in a config is told before
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
     from atrous.checkpoint import Checkpoint
     from atrous.data.datamodule import SegmentationData
+    from atrous.data.dataset import Augment
+    from atrous.data.inspection.finding import Plan
+    from atrous.data.inspection.listing import Listing
+    from atrous.data.mix import Mix
+    from atrous.inspection import Drawn
     from atrous.module import SegmentationModule
     from atrous.report.exports import Export
 
@@ -72,6 +77,53 @@ def pairs(
     return found
 
 
+def listings(cfg: DictConfig, where: Layout) -> "list[Listing]":
+    """What stands on disk for each split that a stage reads, with what is wrong instead of an error."""
+    from atrous.data.inspection.listing import list_split
+
+    stages: dict[str, list[str]] = {}
+    for stage, split in cfg.data.splits.items():
+        stages.setdefault(split, []).append(stage)
+    limits = cfg.data.limits
+    return [
+        list_split(where, split, of, None if None in (each := [limits[stage] for stage in of]) else max(each))
+        for split, of in stages.items()
+    ]
+
+
+def plan(cfg: DictConfig) -> "Plan":
+    """What a training of this config would do with the data."""
+    from atrous.data.inspection.finding import Plan
+
+    augment = cfg.augment or {}
+    return Plan(
+        batch_size=cfg.data.batch_size,
+        eval_batch_size=cfg.data.eval_batch_size,
+        crop_size=tuple(cfg.data.crop_size) if augment else None,
+        flips=augment.get("flip_probability", 0) > 0,
+        own_labels="label_format" in cfg.data,
+    )
+
+
+def samples(cfg: DictConfig, where: Layout) -> "Callable[[Sequence[Pair]], list[Drawn]]":
+    """Draws cfg.samples of some pairs as a training gets them in its first epoch: augmented and mixed."""
+    if not cfg.samples:
+        return lambda pairs: []
+    from atrous.data.dataset import SampleKey, SegmentationDataset
+
+    labels = where.labels
+    augment = _augment(cfg, labels)
+
+    def draw(pairs: Sequence[Pair]) -> "list[Drawn]":
+        mix = _mix(cfg, labels, lambda: _class_counts(cfg, pairs, where))
+        dataset = SegmentationDataset(pairs, labels, augment, cfg.seed, where.label_format, mix)
+        count = min(cfg.samples, len(pairs))
+        drawn = [dataset[SampleKey(0, place * len(pairs) // count)] for place in range(count)]
+        return [(each.name, each.image.permute(1, 2, 0).numpy(), each.labels.numpy()) for each in drawn]
+
+    return draw
+
+
 def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) -> "SegmentationData":
     """The loaders of the pairs that were found in the layout ``where``."""
     from atrous.data.datamodule import SegmentationData
@@ -90,23 +142,32 @@ def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) ->
 
 def _training_samples(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> dict[str, Any]:
     """How the training samples are drawn, augmented and mixed."""
-    labels = where.labels
     counts = cache(lambda: _class_counts(cfg, pairs, where))
-    made: dict[str, Any] = {}
-    if cfg.augment is not None:
-        made["augment"] = _make(
-            cfg.augment,
-            crop_size=cfg.data.crop_size,
-            mirror_table=labels.mirror_table,
-            ignore_index=labels.ignore_index,
-            mean=list(cfg.model.mean),
-        )
+    made = {"augment": _augment(cfg, where.labels), "mix": _mix(cfg, where.labels, counts)}
     if cfg.get("sampling"):
         made["order"] = _make(cfg.sampling, counts=counts)
-    if cfg.get("mix"):
-        if cfg.augment is None:
-            raise ValueError("mix pastes between crops of one size: choose an augment, or mix=none")
-        made["mix"] = _make(cfg.mix)(labels=labels, counts=counts)
+    return made
+
+
+def _augment(cfg: DictConfig, labels: LabelSet) -> "Augment | None":
+    if cfg.augment is None:
+        return None
+    made: Augment = _make(
+        cfg.augment,
+        crop_size=cfg.data.crop_size,
+        mirror_table=labels.mirror_table,
+        ignore_index=labels.ignore_index,
+        mean=list(cfg.model.mean),
+    )
+    return made
+
+
+def _mix(cfg: DictConfig, labels: LabelSet, counts: "Callable[[], NDArray[np.int64]]") -> "Mix | None":
+    if not cfg.get("mix"):
+        return None
+    if cfg.augment is None:
+        raise ValueError("mix pastes between crops of one size: choose an augment, or mix=none")
+    made: Mix = _make(cfg.mix)(labels=labels, counts=counts)
     return made
 
 
@@ -237,6 +298,11 @@ def warn_of_small_batches(cfg: DictConfig, net: "nn.Module") -> None:
 def require_files(cfg: DictConfig) -> None:
     """Raises ValueError: a file that the config names is missing.  Costs no heavy import."""
     weights_file(cfg.model.get("encoder_weights"))
+
+
+def choice(group: str) -> str:
+    """The name of the config that was chosen of a group."""
+    return str(HydraConfig.get().runtime.choices[group])
 
 
 def plain(cfg: DictConfig, resolve: bool = False) -> dict[str, Any]:

@@ -9,8 +9,15 @@ that divides by its frequency has no number for it.
 import numpy as np
 from numpy.typing import NDArray
 
+from atrous.labels import LabelSet
+
 Counts = NDArray[np.int64]
 Weights = NDArray[np.float64]
+
+
+def counts_row(histogram: Counts, labels: LabelSet) -> Counts:
+    """A picture's row.  histogram: int64 (256,), its pixels of each label value."""
+    return np.append(histogram[: labels.num_classes], histogram[labels.ignore_index])
 
 
 def median_frequency(counts: Counts) -> Weights:

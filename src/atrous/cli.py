@@ -31,6 +31,7 @@ from omegaconf.errors import (
 
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
+    "inspect": "look at a data set:       atrous inspect data=camvid",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",
@@ -132,6 +133,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
     OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
     OmegaConf.register_new_resolver("score_folder", _score_folder, replace=True)
+    OmegaConf.register_new_resolver("inspect_folder", _inspect_folder, replace=True)
 
 
 def _train_folder(resume: str | None, new: str) -> str:
@@ -162,6 +164,10 @@ def _score_folder(predictions: str | None, output: str | None) -> str:
     if output is None:
         raise ValueError("output is not given: output=FOLDER, for scores and report")
     return output
+
+
+def _inspect_folder(output: str | None, runs: str, data: str) -> str:
+    return output or f"{runs}/inspect-{data}"
 
 
 def _existing(path: str, key: str) -> Path:

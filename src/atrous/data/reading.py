@@ -11,6 +11,8 @@ from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
 from atrous.labels import UNKNOWN, LabelSet
 
+CHANNEL_MODES = ("L", "P", "1", "I;16", "I")
+
 
 def read_pair(
     pair: Pair, labels: LabelSet, label_format: LabelFormat = INDEX
@@ -24,11 +26,16 @@ def read_pair(
         return image, np.full(image.shape[:2], labels.ignore_index, np.uint8)
     truth = read_labels(pair.label, labels, label_format)
     if image.shape[:2] != truth.shape:
-        raise ValueError(
-            f"{pair.label}: labels of {size(truth)} pixels for a picture of {size(image)} ({pair.image}); "
-            "both must have the same size: the labels belong to another picture, or were resized"
-        )
+        raise sizes_differ(pair, size(image), size(truth))
     return image, truth
+
+
+def sizes_differ(pair: Pair, image_size: str, label_size: str) -> ValueError:
+    """What is said of a picture and labels of different sizes."""
+    return ValueError(
+        f"{pair.label}: labels of {label_size} pixels for a picture of {image_size} ({pair.image}); "
+        "both must have the same size: the labels belong to another picture, or were resized"
+    )
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -37,7 +44,11 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Grey and palette pictures become RGB; an alpha channel that hides nothing is dropped.
     Raises ValueError: unreadable or truncated, more than 8 bits a channel, or partly transparent.
     """
-    image = _open(path)
+    return rgb(open_picture(path), path)
+
+
+def rgb(image: Image.Image, path: Path) -> NDArray[np.uint8]:
+    """What ``read_image`` makes of the picture that ``path`` held."""
     if image.mode in ("RGB", "L", "1"):
         return np.array(image.convert("RGB"))
     if image.mode in ("P", "PA", "LA", "RGBA"):
@@ -58,11 +69,16 @@ def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX)
     Raises ValueError: unreadable or truncated, of the wrong number of channels, or a value that the label set
     or the format does not have.
     """
-    pixels = read_image(path) if label_format.of_colors else read_channel(path)
+    pixels = label_pixels(open_picture(path), path, label_format)
     try:
         return label_format(pixels, labels)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def label_pixels(image: Image.Image, path: Path, label_format: LabelFormat) -> NDArray[Any]:
+    """What the format is handed of the label file that ``path`` held: its colours, or its channel."""
+    return rgb(image, path) if label_format.of_colors else _channel(image, path)
 
 
 def read_objects(path: Path, labels: LabelSet) -> NDArray[np.int32]:
@@ -85,8 +101,11 @@ def read_channel(path: Path) -> NDArray[Any]:
 
     Raises ValueError: unreadable or truncated, or of several channels.
     """
-    image = _open(path)
-    if image.mode not in ("L", "P", "1", "I;16", "I"):
+    return _channel(open_picture(path), path)
+
+
+def _channel(image: Image.Image, path: Path) -> NDArray[Any]:
+    if image.mode not in CHANNEL_MODES:
         raise ValueError(
             f"{path}: label file of mode {image.mode}; expected one channel of class ids (grey, or a "
             "palette's index); for labels in colours, or light on dark, choose another label format"
@@ -94,7 +113,8 @@ def read_channel(path: Path) -> NDArray[Any]:
     return np.array(image)
 
 
-def _open(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
+    """The decoded file, in its own mode.  Raises ValueError: unreadable, truncated, or 16 bits a channel."""
     try:
         with Image.open(path) as image:
             deep_color = image.mode.startswith(("RGB", "LA")) and any(

@@ -14,6 +14,7 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 
+from atrous.class_weights import counts_row
 from atrous.data.label_formats import LabelFormat
 from atrous.data.layouts.pairs import Pair
 from atrous.data.reading import read_labels
@@ -54,8 +55,7 @@ def class_counts(
 
 
 def _count(path: Path, labels: LabelSet, label_format: LabelFormat) -> NDArray[np.int64]:
-    found = np.bincount(read_labels(path, labels, label_format).ravel(), minlength=256)
-    return np.append(found[: labels.num_classes], found[labels.ignore_index])
+    return counts_row(np.bincount(read_labels(path, labels, label_format).ravel(), minlength=256), labels)
 
 
 def _key(paths: Sequence[Path], labels: LabelSet, label_format: LabelFormat) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.data.layouts.folder import Folder
-from atrous.data.layouts.pairs import Pair
+from atrous.data.layouts.pairs import Pair, Unmatched
 from atrous.data.layouts.sources import Folders, Fractions
 from atrous.labels import label_set
 
@@ -110,3 +110,16 @@ def test_two_pictures_of_one_name(tmp_path):
     twin.write_bytes(b"")
     with pytest.raises(ValueError, match=r"picture0\.png: same name as .*picture0\.jpg"):
         Folders()(tmp_path, "val")
+
+
+def test_fractions_of_a_source_with_half_pairs_are_shares_of_the_whole_ones(tmp_path):
+    for index in range(10):
+        write_pair(tmp_path / f"images/{index}.png", tmp_path / f"labels/{index}.png", [0, 1], index)
+    source = Folders("images", "labels")
+    whole = parts_of([str(index) for index in range(10) if index != 3], THIRDS, 0, tmp_path)
+    (tmp_path / "labels/3.png").unlink()
+    for split in THIRDS:
+        with pytest.raises(Unmatched, match=r"3\.png: picture without label") as raised:
+            Fractions(source, THIRDS)(tmp_path, split)
+        assert [pair.name for pair in raised.value.pairs] == [pair.name for pair in whole[split]]
+        assert raised.value.without_label == [tmp_path / "images/3.png"]

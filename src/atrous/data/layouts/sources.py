@@ -4,13 +4,21 @@ A pattern is a path under the root in which {split} stands for the split's name.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
-from atrous.data.layouts.pairs import IMAGE_SUFFIXES, LABEL_SUFFIXES, Pair, list_files, match, require_split
+from atrous.data.layouts.pairs import (
+    IMAGE_SUFFIXES,
+    LABEL_SUFFIXES,
+    Pair,
+    Unmatched,
+    list_files,
+    match,
+    require_split,
+)
 
 
 class Source(Protocol):
@@ -109,7 +117,14 @@ class Fractions:
     def __call__(self, root: Path, split: str) -> list[Pair]:
         """The pairs of the share.  Raises ValueError: no such share, or what the source finds wrong."""
         require_split(split, self.shares, "the division into fractions")
-        shuffled = sorted(self.source(root, split), key=self._rank)
+        try:
+            return self._share(self.source(root, split), split)
+        except Unmatched as error:
+            pairs = self._share(error.pairs, split)
+            raise Unmatched(pairs, error.without_label, error.without_image) from None
+
+    def _share(self, pairs: Sequence[Pair], split: str) -> list[Pair]:
+        shuffled = sorted(pairs, key=self._rank)
         ends = [round(total * len(shuffled)) for total in accumulate(self.shares.values())]
         position = list(self.shares).index(split)
         return sorted(shuffled[([0, *ends])[position] : ends[position]])

@@ -1,0 +1,90 @@
+"""Looking at all pairs on all cores; what was read before an interruption is kept."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+import cv2
+
+from atrous.data.inspection.look import Record, look
+from atrous.data.label_formats import LabelFormat
+from atrous.data.layouts.pairs import Pair
+from atrous.labels import LabelSet
+
+CHUNK = 8  # pictures that a worker is handed at a time
+
+
+def scan(
+    pairs: Sequence[tuple[str, Pair]],
+    labels: LabelSet,
+    label_format: LabelFormat,
+    sign: bool,
+    num_workers: int | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[Record], bool]:
+    """Records of (split, pair), in their order, and whether they are all.
+
+    num_workers: processes; None: a core each; 0: none but this one.
+    tell: is told how many pictures have been read, and of how many.
+    An interruption (Ctrl-C) ends the reading, and what was read comes back.
+    """
+    chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
+    num_workers = min(num_workers if num_workers is not None else os.cpu_count() or 1, len(chunks))
+    found: dict[int, list[Record]] = {}
+    complete = True
+    try:
+        work = _in_processes if num_workers > 1 else _here
+        for index, records in work(chunks, (labels, label_format, sign), num_workers):
+            found[index] = records
+            tell(sum(map(len, found.values())), len(pairs))
+    except KeyboardInterrupt:
+        complete = False
+    except BrokenProcessPool:
+        raise ValueError(
+            "a process that reads pictures was ended from outside, most likely for want of memory; lower "
+            "data.num_workers"
+        ) from None
+    return [record for index in sorted(found) for record in found[index]], complete
+
+
+_What = tuple[LabelSet, LabelFormat, bool]
+_Chunk = Sequence[tuple[str, Pair]]
+
+
+def _here(chunks: Sequence[_Chunk], what: _What, num_workers: int) -> Iterator[tuple[int, list[Record]]]:
+    for index, chunk in enumerate(chunks):
+        yield index, _look_at(chunk, what)
+
+
+def _in_processes(
+    chunks: Sequence[_Chunk], what: _What, num_workers: int
+) -> Iterator[tuple[int, list[Record]]]:
+    # Spawned: a forked process may hang on locks that a thread of this one held.
+    with ProcessPoolExecutor(num_workers, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        try:
+            with _uninterrupted():
+                futures: dict[Future[list[Record]], int] = {
+                    pool.submit(_look_at, chunk, what): index for index, chunk in enumerate(chunks)
+                }
+            for future in as_completed(list(futures)):
+                yield futures.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _look_at(chunk: _Chunk, what: _What) -> list[Record]:
+    return [look(split, pair, *what) for split, pair in chunk]
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Processes that start here ignore Ctrl-C for good: the one that started them hears it, and ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

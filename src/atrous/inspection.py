@@ -1,0 +1,102 @@
+"""A data set looked at, and what is said of it: printed, as inspection.json, and as a page."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from atrous.data.inspection.finding import Finding, Plan, Scanned
+from atrous.data.inspection.findings import findings
+from atrous.data.inspection.listing import Listing
+from atrous.data.inspection.look import Record
+from atrous.data.inspection.scan import scan
+from atrous.data.inspection.similar import Near, find_near
+from atrous.data.inspection.summary import summary
+from atrous.data.layouts.pairs import Layout, Pair
+from atrous.data.reading import read_image
+from atrous.report.inspection import print_inspection, write_inspection
+
+MOST_PAIRS = 12  # near-duplicates that the page shows
+
+# A sample as the network gets it: its name, uint8 (H, W, 3), and labels, uint8 (H, W).
+Drawn = tuple[str, NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def look_at(listings: Sequence[Listing], layout: Layout, num_workers: int | None = None) -> Scanned:
+    """Read every pair once, and search the splits for pictures of the same scene.
+
+    num_workers: processes; None: a core each; 0: none but this one.
+    An interruption (Ctrl-C) ends this, and what was seen comes back.
+    """
+    pairs = [(listing.split, pair) for listing in listings for pair in listing.pairs]
+    several = sum(bool(listing.pairs) for listing in listings) > 1
+    print(f"reading {len(pairs)} pictures and their labels", flush=True)
+    with _progress("reading") as tell:
+        records, complete = scan(pairs, layout.labels, layout.label_format, several, num_workers, tell)
+    near: list[Near] = []
+    if complete:
+        try:
+            near = _near(records, [listing.split for listing in listings])
+        except KeyboardInterrupt:
+            complete = False
+    return Scanned(layout.labels, listings, records, near, complete)
+
+
+def _near(records: Sequence[Record], splits: Sequence[str]) -> list[Near]:
+    """Pictures of the same scene in two splits, those left out that are the same picture."""
+    signed = [index for index, record in enumerate(records) if record.signature is not None]
+    signatures = [record.signature for index in signed if (record := records[index]).signature is not None]
+    groups = [splits.index(records[index].split) for index in signed]
+    with _progress("comparing") as tell:
+        found = find_near(signatures, groups, tell)
+    placed = [near._replace(first=signed[near.first], second=signed[near.second]) for near in found]
+    return [near for near in placed if records[near.first].digest != records[near.second].digest]
+
+
+def report(
+    scanned: Scanned,
+    plan: Plan,
+    output: Path,
+    about: dict[str, Any],
+    draw: Callable[[Sequence[Pair]], list[Drawn]],
+) -> list[Finding]:
+    """Write inspection.json and inspection.html in ``output``, print both in short; the findings.
+
+    about: entries of inspection.json that open it.  draw: samples of some pairs as the network gets them.
+    """
+    found = findings(scanned, plan)
+    data = {**about, **summary(scanned, found)}
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "inspection.json").write_text(json.dumps(data, indent=2) + "\n")
+    print_inspection(data)
+    sound = [record.pair for record in scanned.of(scanned.train) if record.sound]
+    photos = {
+        path: read_image(Path(path))
+        for near in data["near_duplicates"][:MOST_PAIRS]
+        for path in (near["image"], near["other_image"])
+    }
+    write_inspection(output / "inspection.html", data, scanned.labels, photos, draw(sound) if sound else [])
+    return found
+
+
+def exit_status(scanned: Scanned, found: Sequence[Finding]) -> int:
+    """0: training may start.  1: it would stop, or learn something wrong.  130: not all was read."""
+    if not scanned.complete:
+        return 130
+    return int(any(each.severity == "error" for each in found))
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar, and what is to be told how many are done, and of how many."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,331 @@
+"""inspect as people run it: data with one of each defect, clean data, an interruption, the page."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import fabricate
+import numpy as np
+import pytest
+from conftest import compose_command
+from PIL import Image
+from test_conf import CHOICES
+
+from atrous.commands.inspect import inspect
+
+CLASSES = ["ground", "left_arm", "right_arm", "hat"]
+MINE = [
+    "data=folder",
+    "data.layout.label_set.name=mine",
+    f"data.layout.label_set.classes=[{','.join(CLASSES)}]",
+    "data.crop_size=[48,64]",
+    "data.num_workers=0",
+    "samples=3",
+]
+COLORED = fabricate.colored([(9, 9, 9), (255, 0, 7)])
+PAIRED = "+data.layout.label_set.mirror_pairs=[[left_arm,right_arm]]"
+
+
+def draw(root, split, name, seed, ids=(0, 1, 2, 3, 255), size=(48, 64), spell=fabricate.grey):
+    """A pair of a noisy picture, unlike every other, and labels of patches."""
+    rng = np.random.default_rng(seed)
+    labels = np.array(ids)[np.arange(12) % len(ids)]
+    rng.shuffle(labels)
+    labels = labels.reshape(3, 4).repeat(16, 0).repeat(16, 1)[: size[0], : size[1]]
+    coarse = Image.fromarray(rng.integers(40, 216, (6, 8, 3)).astype(np.uint8)).resize(size[::-1])
+    image, label = (root / kind / split / f"{name}.png" for kind in ("images", "labels"))
+    for path in (image, label):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    coarse.save(image)
+    spell(labels).save(label)
+    return image, label
+
+
+def clean(root, val_ids=(0, 1, 2, 3, 255)):
+    for start, (split, count) in enumerate((("train", 16), ("val", 3), ("test", 3))):
+        for index in range(count):
+            ids = val_ids if split == "val" else (0, 1, 2, 3, 255)
+            draw(root, split, f"{split}{index}", 100 * start + index, ids=ids)
+    return root
+
+
+def defective(root):
+    """One of each defect, and the sentence's kind by the file that it must name."""
+    clean(root, val_ids=(0, 1, 2))
+    named = {"absent_class": ["hat"]}
+
+    def spoil(kind, path):
+        named.setdefault(kind, []).append(str(path))
+
+    for index in range(7, 16):  # too few for a batch of 16
+        for kind in ("images", "labels"):
+            (root / kind / "train" / f"train{index}.png").unlink()
+    image, label = draw(root, "train", "alone", 1001)
+    label.unlink()
+    spoil("picture_without_label", image)
+    image, label = draw(root, "train", "orphan", 1002)
+    image.unlink()
+    spoil("label_without_picture", label)
+    image, _ = draw(root, "train", "truncated", 1003)
+    image.write_bytes(image.read_bytes()[:-200])
+    spoil("unreadable", image)
+    _, label = draw(root, "train", "no_picture_at_all", 1004)
+    label.write_text("a text")
+    spoil("unreadable", label)
+    _, label = draw(root, "train", "cut", 1005)
+    Image.open(label).crop((0, 0, 60, 48)).save(label)
+    spoil("size_mismatch", label)
+    spoil("unknown_value", draw(root, "train", "value", 1006, ids=(0, 1, 77))[1])
+    spoil("binary_mask", draw(root, "train", "binary", 1007, ids=(0, 255))[1])
+    spoil(
+        "color_mask",
+        draw(root, "train", "colors", 1008, ids=(0, 1), spell=COLORED)[1],
+    )
+    spoil("ignored", draw(root, "train", "ignored", 1009, ids=(255,))[1])
+    spoil("small", draw(root, "train", "small", 1010, size=(48, 60))[0])
+    shutil.copy(root / "images/train/train0.png", root / "images/val/val0.png")
+    spoil("same_picture", root / "images/val/val0.png")
+    shutil.copy(root / "images/train/train1.png", root / "images/train/train2.png")
+    spoil("copy", root / "images/train/train2.png")
+    Image.open(root / "images/train/train3.png").save(root / "images/val/val1.jpg", quality=90)
+    (root / "images/val/val1.png").unlink()
+    spoil("near_duplicate", root / "images/val/val1.jpg")
+    draw(root, "val", "narrow", 1011, ids=(0, 1, 2), size=(48, 48))
+    spoil("mixed_sizes", "split 'val'")
+    spoil("few_pictures", "split 'train'")
+    spoil("mirror_pairs", "left_arm and right_arm")
+    for kind in ("images", "labels"):
+        shutil.rmtree(root / kind / "test")
+        (root / kind / "test").mkdir()
+    spoil("empty_split", "split 'test'")
+    return named
+
+
+def inspected(root, output, *options):
+    """The exit status, and what inspection.json holds."""
+    cfg = compose_command("inspect", [*MINE, f"data.root={root}", *options], output)
+    with pytest.raises(SystemExit) as ended:
+        inspect(cfg)
+    assert (output / "inspection.html").is_file()
+    return ended.value.code, json.loads((output / "inspection.json").read_text())
+
+
+def test_clean_data_have_no_finding(tmp_path):
+    status, found = inspected(clean(tmp_path / "data"), tmp_path / "out", PAIRED)
+    assert found["findings"] == []
+    assert status == 0
+    assert found["complete"]
+    assert found["splits"]["train"]["num_sound"] == 16
+    assert found["splits"]["val"]["sizes"] == {"64x48": 3}
+    assert sum(found["splits"]["train"]["pixels"].values()) == 16 * 48 * 64
+    assert found["splits"]["train"]["pictures"]["hat"] == 16
+    assert {each["value"]: each["class"] for each in found["label_values"]} == {
+        **dict(enumerate(CLASSES)), 255: "ignored",
+    }  # fmt: skip
+
+
+def test_mirror_pairs_are_told_in_words_that_can_be_pasted(tmp_path):
+    root = clean(tmp_path / "data")
+    _, found = inspected(root, tmp_path / "out", "samples=0")
+    ((kind, remedy),) = [(each["kind"], each["remedy"]) for each in found["findings"]]
+    assert kind == "mirror_pairs"
+    for words in re.findall(r"\S*data\.layout\S+=\[\[.*?\]\]|augment\.\S+", remedy):
+        assert inspected(root, tmp_path / "out", "samples=0", words)[1]["findings"] == []
+
+
+def test_one_of_each_defect_is_found_and_named(tmp_path):
+    named = defective(tmp_path / "data")
+    status, found = inspected(tmp_path / "data", tmp_path / "out", "data.eval_batch_size=2")
+    assert status == 1
+    by_kind = {}
+    for each in found["findings"]:
+        by_kind.setdefault(each["kind"], []).append(each)
+    for kind, files in named.items():
+        told = [text for each in by_kind[kind] for text in (each["sentence"], *each["examples"])]
+        for file in files:
+            assert any(file in text for text in told), (kind, file, told)
+    assert set(by_kind) == set(named)
+    for kind in ("picture_without_label", "color_mask", "unknown_value", "same_picture"):
+        assert [each["severity"] for each in by_kind[kind]] == ["error"]
+    assert "[9, 9, 9]" in by_kind["color_mask"][0]["remedy"]
+    assert "label value 77" in by_kind["unknown_value"][0]["sentence"]
+
+
+PEOPLE = ["data=folder", "data.layout.label_set.name=people", "data.layout.label_set.classes=[ground,person]"]
+
+
+def people(root, spell, ids):
+    for start, split in enumerate(("train", "val", "test")):
+        for index in range(3):
+            draw(root, split, f"{split}{index}", 100 * start + index, ids=ids, spell=spell)
+    return [*PEOPLE, f"data.root={root}", "data.batch_size=2", "data.crop_size=[48,64]", "data.num_workers=0"]
+
+
+@pytest.mark.parametrize(
+    ("spell", "ids", "kind", "remedy"),
+    [
+        (fabricate.grey, (0, 255), "binary_mask", "data/label_format=threshold"),
+        (fabricate.smooth_mask, (0, 1), "binary_mask", "data/label_format=threshold"),
+        (
+            lambda ids: fabricate.smooth_mask(ids).convert("L"),
+            (0, 1),
+            "binary_mask",
+            "data/label_format=threshold",
+        ),
+        (COLORED, (0, 1), "color_mask", "data/label_format=colors"),
+    ],
+)
+def test_what_the_remedy_says_to_write_works(tmp_path, spell, ids, kind, remedy):
+    """The very words, once the classes' names stand before the colours."""
+    options = people(tmp_path / "data", spell, ids)
+    output = tmp_path / "out"
+
+    def run(*more):
+        with pytest.raises(SystemExit) as ended:
+            inspect(compose_command("inspect", [*options, "samples=1", *more], output))
+        return ended.value.code, json.loads((output / "inspection.json").read_text())
+
+    status, found = run()
+    assert status == 1
+    told = next(each for each in found["findings"] if each["kind"] == kind)
+    assert told["severity"] == "error"
+    assert remedy in told["remedy"]
+    written = [remedy]
+    if "colors" in remedy:
+        listed = re.search(r"'(data\.label_format\.colors=.*?)'", told["remedy"])[1]
+        written += [listed.replace("CLASS", "ground", 1).replace("CLASS", "person", 1)]
+    status, found = run(*written)
+    assert status == 0, found["findings"]
+    assert found["findings"] == []
+    assert found["splits"]["train"]["pictures"]["person"] == 3
+
+
+def test_a_label_set_that_lists_255_is_told_nothing(tmp_path):
+    options = people(tmp_path / "data", fabricate.grey, (0, 255))
+    listed = ["++data.layout.label_set.raw_ids={ground: 0, person: 255}", "++data.layout.label_set.ignore=[]"]
+    with pytest.raises(SystemExit) as ended:
+        inspect(compose_command("inspect", [*options, *listed, "samples=0"], tmp_path / "out"))
+    assert json.loads((tmp_path / "out" / "inspection.json").read_text())["findings"] == []
+    assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "data"])
+def test_every_data_set_can_be_looked_at(choice, tmp_path):
+    """The fabricated splits share pictures, and that is all that is wrong with them."""
+    made = getattr(fabricate, choice)(tmp_path / "data")
+    options = [f"data={choice}", *made, f"data.root={tmp_path / 'data'}", "data.batch_size=2", "samples=0"]
+    with pytest.raises(SystemExit):
+        inspect(compose_command("inspect", [*options, "data.num_workers=0"], tmp_path / "out"))
+    found = json.loads((tmp_path / "out" / "inspection.json").read_text())
+    assert {each["kind"] for each in found["findings"] if each["severity"] == "error"} <= {"same_picture"}
+    assert found["splits"]["train"]["num_sound"] == found["splits"]["train"]["num_pairs"] > 1
+
+
+def test_exit_statuses_and_sentences_of_the_command(command):
+    clean(command.folder / "data")
+    options = ("-m", "atrous", "inspect", *MINE, PAIRED, "data.root=data", "hydra.run.dir=out", "samples=0")
+    assert "nothing is wrong" in command.succeed(*options)
+    (command.folder / "data/labels/val/val1.png").unlink()
+    done = command(*options)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "data/images/val/val1.png: picture without label" in done.stdout
+    assert "data.root=nowhere: no such folder" in command.fail(*options, "data.root=nowhere")
+    assert "no such option, did you mean samples" in command.fail("-m", "atrous", "inspect", "sample=3")
+    assert "Exit status" in command.succeed("-m", "atrous", "inspect", "--help")
+
+
+def test_an_interruption_leaves_what_was_read(command):
+    root = command.folder / "data"
+    for index in range(8):
+        draw(root, "train", f"{index}", index)
+        draw(root, "val", f"{index}", 100 + index)
+    large = Image.effect_noise((2048, 1024), 60).convert("RGB")
+    large.save(root / "images/train/0.png")
+    for index in range(1, 400):  # names of one large file
+        for kind in ("images", "labels"):
+            (root / kind / "train" / f"copy{index}.png").symlink_to(root / kind / "train" / "0.png")
+    script = [sys.executable, "-m", "atrous", "inspect", *MINE, "data.root=data", "output=out"]
+    splits = "data.splits={train: train, val: val}"
+    running = subprocess.Popen(
+        [*script, splits, "data.num_workers=2", "samples=0"],
+        cwd=command.folder,
+        env=command.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout.readline() == "reading 415 pictures and their labels\n"
+    time.sleep(3)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the workers as well
+    printed, said = running.communicate(timeout=60)
+    assert running.returncode == 130, printed + said
+    assert "Traceback" not in said
+    found = json.loads((command.folder / "out" / "inspection.json").read_text())
+    assert not found["complete"]
+    assert 0 < found["num_read"] < 415
+    assert f"interrupted: {found['num_read']} of 415 pictures were read" in printed
+    assert (command.folder / "out" / "inspection.html").is_file()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The page of the defective data, in a real browser."""
+    from playwright.sync_api import sync_playwright
+
+    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser_path is None:
+        pytest.skip("no chromium here")
+    folder = tmp_path_factory.mktemp("page")
+    defective(folder / "data")
+    inspected(folder / "data", folder)
+    quiet = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=[*quiet, "--disable-sync"])
+        opened = browser.new_page()
+        opened.said, opened.asked = [], []
+        opened.on("console", lambda message: opened.said.append(message.text))
+        opened.on("pageerror", lambda error: opened.said.append(str(error)))
+        opened.on("request", lambda request: opened.asked.append(request.url))
+        opened.goto((folder / "inspection.html").as_uri())
+        yield opened
+        browser.close()
+
+
+def test_the_page_stands_alone(page):
+    assert page.said == []
+    assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
+    sizes = page.eval_on_selector_all("img", "all => all.map(each => each.naturalWidth)")
+    assert len(sizes) == 2 + 2 * 3  # a pair of near-duplicates; samples and their labels
+    assert min(sizes) > 0
+
+
+def test_the_page_opens_with_the_errors(page):
+    severities = page.eval_on_selector_all(".finding", "all => all.map(each => each.classList[1])")
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert set(severities) == {"error", "warning", "note"}
+    assert "label value 77" in page.inner_text(".finding.error:has-text('unknown in all')")
+
+
+def test_the_class_table_sorts(page):
+    def names():
+        return page.eval_on_selector_all(
+            "#classes ~ div tbody tr", "all => all.map(each => each.cells[0].innerText)"
+        )
+
+    assert names()[:4] == CLASSES
+    page.click("#classes ~ div th:has-text('train %')")
+    shares = page.eval_on_selector_all(
+        "#classes ~ div:first-of-type tbody td:nth-child(2)", "all => all.map(each => +each.dataset.value)"
+    )
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_the_labels_fade(page):
+    page.eval_on_selector("#dial", "dial => { dial.value = 1; dial.dispatchEvent(new Event('input')); }")
+    assert page.eval_on_selector(".stack img + img", "image => getComputedStyle(image).opacity") == "1"
