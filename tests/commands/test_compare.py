@@ -15,7 +15,7 @@ from atrous import build
 from atrous.commands.compare import compare
 from atrous.commands.score import score
 
-MAIN = ("-c", "from atrous.cli import main; main()", "compare")
+MAIN = ("-m", "atrous", "compare")
 SCENES = ["data=synthetic", "data.layout.size=64", "data.layout.num_scenes={train: 1, val: 1, test: 8}"]
 
 
