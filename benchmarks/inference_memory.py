@@ -23,13 +23,13 @@ MODES = {
     "slide": WINDOWS,
     "slide_flip_largest": {"scales": SCALES[-1:], "flip": True, **WINDOWS},
     "slide_tta": {"scales": SCALES, "flip": True, **WINDOWS},
-    "whole_tta": {"scales": SCALES, "flip": True},
-    "tta_in_picture_windows": {
+    "tta": {
         "scales": SCALES,
         "flip": True,
         "window": (HEIGHT, WIDTH),
         "stride": (HEIGHT * 3 // 4, WIDTH * 3 // 4),
     },
+    "tta_without_windows": {"scales": SCALES, "flip": True},
 }
 
 
