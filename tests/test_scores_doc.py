@@ -7,7 +7,8 @@ from conftest import CHECKOUT
 
 from atrous.data.layouts.cityscapes import LABEL_SETS
 from atrous.labels import label_set
-from atrous.metrics.evaluation import Evaluation, count_picture
+from atrous.metrics.counts import count_picture
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.tables import write_scores
 
 ABOUT = {"split", "checkpoint", "step", "inference", "costs", "predictions", "num_missing"}  # of the commands

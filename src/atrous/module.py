@@ -19,7 +19,8 @@ from atrous.data.batch import Batch
 from atrous.inference import Inference, Prediction
 from atrous.labels import LabelSet
 from atrous.losses import MaskClassification
-from atrous.metrics.evaluation import BOUNDARY_WIDTH, Evaluation, PictureCounts, count_picture
+from atrous.metrics.counts import BOUNDARY_WIDTH, PictureCounts, count_picture
+from atrous.metrics.evaluation import Evaluation
 from atrous.outputs import Masks, Supervised
 
 

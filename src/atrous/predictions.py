@@ -12,7 +12,8 @@ from rich.progress import track
 from atrous.data.layouts.pairs import LABEL_SUFFIXES, Layout, Pair, list_files
 from atrous.data.reading import read_channel, read_labels, read_objects, read_pair, size
 from atrous.labels import UNKNOWN, LabelSet
-from atrous.metrics.evaluation import Evaluation, PictureCounts, count_picture
+from atrous.metrics.counts import PictureCounts, count_picture
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.exports import PREDICTIONS, Indices, write_prediction
 from atrous.report.layers import Picture
 

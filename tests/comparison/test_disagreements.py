@@ -10,7 +10,8 @@ from atrous.comparison.scored import Scored
 from atrous.data.label_formats import INDEX
 from atrous.data.layouts.pairs import Pair
 from atrous.labels import label_set
-from atrous.metrics.evaluation import Evaluation, count_picture
+from atrous.metrics.counts import count_picture
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.comparison_page import BASELINE, BOTH, IGNORED, NEITHER, OTHER, who_is_right
 from atrous.report.exports import Indices, write_prediction
 

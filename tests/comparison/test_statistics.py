@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from atrous.comparison.scored import Scored
 from atrous.comparison.statistics import compared, difference, mean_costs, occurrences, statistics
 from atrous.metrics.bootstrap import interval, resamples
-from atrous.metrics.evaluation import Evaluation, PictureCounts
+from atrous.metrics.counts import PictureCounts
+from atrous.metrics.evaluation import Evaluation
 
 ALL = ["miou", "pixel_accuracy", "mean_boundary_iou", "iou", "precision"]
 

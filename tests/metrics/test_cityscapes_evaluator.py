@@ -7,7 +7,8 @@ from PIL import Image
 
 from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
 from atrous.data.reading import read_labels, read_objects
-from atrous.metrics.evaluation import Evaluation, count_picture
+from atrous.metrics.counts import count_picture
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.exports import RawIds, write_prediction
 
 

@@ -7,7 +7,8 @@ from atrous.labels import label_set
 from atrous.metrics.bootstrap import interval, resamples
 from atrous.metrics.calibration import calibration_error
 from atrous.metrics.confusion import class_scores, confusion_matrix, mean
-from atrous.metrics.evaluation import Evaluation, count_picture
+from atrous.metrics.counts import count_picture
+from atrous.metrics.evaluation import Evaluation
 
 LABELS = label_set(
     "mine",

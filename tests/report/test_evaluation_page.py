@@ -9,7 +9,8 @@ from PIL import Image
 
 from atrous.data.layouts.cityscapes import LABEL_SETS
 from atrous.labels import label_set
-from atrous.metrics.evaluation import Evaluation, count_picture
+from atrous.metrics.counts import count_picture
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.evaluation_page import write_report
 from atrous.report.tables import write_scores
 

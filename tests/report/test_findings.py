@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from atrous.labels import label_set
-from atrous.metrics.evaluation import Evaluation, count_picture
+from atrous.metrics.counts import count_picture
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.findings import confusions, lowest, picture_matrix, random_pictures, worst_pictures
 
 LABELS = label_set("mine", ["ground", "left", "right"])

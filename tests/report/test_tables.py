@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from atrous.labels import label_set
-from atrous.metrics.evaluation import Evaluation, count_picture
+from atrous.metrics.counts import count_picture
+from atrous.metrics.evaluation import Evaluation
 from atrous.report.tables import print_scores, shares, write_scores
 
 LABELS = label_set("mine", ["ground", "left", "right"])
