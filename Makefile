@@ -18,7 +18,7 @@ train: .venv/installed  ## train on synthetic scenes (ARGS="model=unet data=camv
 	$(BIN)/python train.py $(ARGS)
 
 test: .venv/installed  ## run the tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow" $(ARGS)
 
 test-all: .venv/installed  ## run the tests and the slow ones: whole trainings
 	$(BIN)/python -m pytest $(ARGS)

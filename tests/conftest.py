@@ -17,9 +17,9 @@ from omegaconf import DictConfig, open_dict
 from atrous.cli import config_folder, register_resolvers
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-REAL_DATA = os.environ.pop(
-    "ATROUS_DATA", None
-)  # popped: a test writes no synthetic scenes into the real data
+# Taken away, so that no test writes synthetic scenes into the real data; kept for pytest-xdist's processes.
+os.environ.setdefault("ATROUS_REAL_DATA", os.environ.pop("ATROUS_DATA", ""))
+REAL_DATA = os.environ["ATROUS_REAL_DATA"]
 
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
@@ -40,7 +40,7 @@ TINY = (
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data that ATROUS_DATA names."""
-    if REAL_DATA is None or not Path(REAL_DATA).is_dir():
+    if not REAL_DATA or not Path(REAL_DATA).is_dir():
         pytest.skip("ATROUS_DATA names no folder with real data")
     return Path(REAL_DATA).resolve()
 

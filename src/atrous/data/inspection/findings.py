@@ -123,7 +123,12 @@ def _same_findings(scanned: Scanned) -> Iterator[Finding]:
 
 
 def _equation(records: Sequence[Record]) -> str:
-    return " = ".join(str(record.pair.image) for record in records)
+    """Their files: of each split the first, then others, up to three."""
+    firsts = {record.split: place for place, record in reversed(list(enumerate(records)))}
+    places = [*firsts.values(), *(place for place in range(len(records)) if place not in firsts.values())]
+    shown = sorted(places[: max(3, len(firsts))])
+    files = " = ".join(str(records[place].pair.image) for place in shown)
+    return files if len(shown) == len(records) else f"{files} and {len(records) - len(shown)} more files"
 
 
 def _near_findings(scanned: Scanned) -> Iterator[Finding]:

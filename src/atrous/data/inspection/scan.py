@@ -82,9 +82,9 @@ def _look_at(chunk: _Chunk, what: _What) -> list[Record]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Processes that start here ignore Ctrl-C for good: the one that started them hears it, and ends them."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Processes that start here never hear Ctrl-C; the one that starts them hears it after this."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
