@@ -271,6 +271,7 @@ def test_an_interruption_leaves_what_was_read(command):
     assert 0 < found["num_read"] < 415
     assert f"interrupted: {found['num_read']} of 415 pictures were read" in printed
     assert (command.folder / "out" / "inspection.html").is_file()
+    assert " more files: the same picture twice in one split" in printed
 
 
 @pytest.fixture(scope="module")
