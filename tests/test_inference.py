@@ -199,7 +199,11 @@ def test_scores_that_are_not_finite_are_no_prediction(options):
         ({"scales": [1.0, 0]}, r"inference\.scales=\[1\.0, 0\]: expected a list of numbers above 0"),
         ({"flip": "yes"}, r"inference\.flip=yes: expected true or false"),
         ({"window": 8, "stride": 8}, r"inference\.window=8, inference\.stride=8: expected \[height, width\]"),
-        ({"window": [8, 8]}, r"inference\.stride=None: expected \[height, width\] each, or neither"),
+        (
+            {"window": [0.5, 0.5], "stride": [0.5, 0.5]},
+            r"=\[0\.5, 0\.5\]: expected \[height, width\] in whole pix",
+        ),
+        ({"window": [8, 8]}, r"inference\.stride=None: expected \[height, width\] in whole"),
         ({"window": [4, 4], "stride": [8, 4]}, r"inference\.stride=\[8, 4\] with inference\.window=\[4, 4\]"),
     ],
 )

@@ -51,10 +51,10 @@ class Inference:
         sizes: Any = (self.window, self.stride)
         if sizes == (None, None):
             return
-        if not all(isinstance(size, Sequence) and len(size) == 2 for size in sizes):
+        if not all(_pixels(size) for size in sizes):
             raise ValueError(
                 f"inference.window={self.window}, inference.stride={self.stride}: expected [height, width] "
-                "each, or neither"
+                "in whole pixels each, or neither"
             )
         if not all(0 < step <= side for side, step in zip(*sizes, strict=True)):
             raise ValueError(
@@ -181,6 +181,10 @@ def _require_finite(largest: Tensor) -> None:
     """Raises ValueError: a score that is not a number, which would look like a prediction of class 0."""
     if not torch.isfinite(largest).all():
         raise ValueError("the network's output is not finite: the weights have diverged; lower optimizer.lr")
+
+
+def _pixels(size: object) -> bool:
+    return isinstance(size, Sequence) and len(size) == 2 and all(type(side) is int for side in size)
 
 
 def _positive(value: object) -> bool:
