@@ -194,9 +194,10 @@ def test_scores_that_are_not_finite_are_no_prediction(options):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"scales": []}, r"inference\.scales=\[\]: expected a list of numbers above 0"),
-        ({"scales": 0.5}, r"inference\.scales=0\.5: expected a list of numbers above 0"),
-        ({"scales": [1.0, 0]}, r"inference\.scales=\[1\.0, 0\]: expected a list of numbers above 0"),
+        ({"scales": []}, r"inference\.scales=\[\]: expected a list of numbers from 0.01 to 100"),
+        ({"scales": 0.5}, r"inference\.scales=0\.5: expected a list of numbers from 0.01 to 100"),
+        ({"scales": [1.0, 0]}, r"inference\.scales=\[1\.0, 0\]: expected a list of numbers from 0.01 to 100"),
+        ({"scales": [float("inf")]}, r"inference\.scales=\[inf\]: expected a list of numbers from 0\.01"),
         ({"flip": "yes"}, r"inference\.flip=yes: expected true or false"),
         ({"window": 8, "stride": 8}, r"inference\.window=8, inference\.stride=8: expected \[height, width\]"),
         (

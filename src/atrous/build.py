@@ -48,6 +48,33 @@ def layout(cfg: DictConfig) -> Layout:
     return made
 
 
+def require_options(cfg: DictConfig) -> None:
+    """Raises ValueError: an option of evaluate or score that is of the wrong kind; told before any work."""
+    width, pictures = cfg.boundary_width, cfg.pictures
+    if isinstance(width, bool) or not isinstance(width, int | float) or width <= 0:
+        raise ValueError(
+            f"boundary_width={width}: expected a share of the diagonal, such as 0.02, or whole pixels, such "
+            "as 3"
+        )
+    if type(pictures) is not int or pictures < 0:
+        raise ValueError(f"pictures={pictures}: expected a number of pictures, 0 or more")
+    for key in ("raw_ids", "allow_missing"):
+        if not isinstance(cfg.get(key, False), bool):
+            raise ValueError(f"{key}={cfg[key]}: expected true or false")
+    if not isinstance(cfg.get("ending", ""), str):
+        raise ValueError(f"ending={cfg.ending}: expected what follows the pictures' names, such as _pred")
+
+
+def require_whole_split(cfg: DictConfig) -> None:
+    """Raises ValueError: the config would score another split than it says, or a part of it."""
+    limit, split = cfg.data.limits.test, cfg.data.splits.test
+    if limit is not None or split != cfg.split:
+        raise ValueError(
+            f"data.limits.test={limit}, data.splits.test={split}: a score is of "
+            f"the whole split that split={cfg.split} names; leave these out"
+        )
+
+
 def pairs(
     cfg: DictConfig, where: Layout, stages: Sequence[str], may_lack_labels: bool = False
 ) -> dict[str, list[Pair]]:

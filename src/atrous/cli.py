@@ -149,11 +149,9 @@ def _evaluate_folder(
         raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
     path = _existing(checkpoint, "checkpoint")
     parts = ["evaluate", split, path.stem, *([] if inference.startswith("_") else [inference])]
-    parts += [
-        re.sub(r"[^\w.-]+", "_", override.removeprefix("inference.")).strip("_")
-        for override in overrides
-        if override.startswith("inference.")
-    ]
+    for override in (each.lstrip("+~") for each in overrides):
+        if override.startswith(("inference.", "boundary_width=")):
+            parts.append(re.sub(r"[^\w.-]+", "_", override.removeprefix("inference.")).strip("_"))
     return output or str(path.parent / "-".join(parts))
 
 

@@ -6,6 +6,7 @@ Logits exist for one window at a time; what is kept besides is one float a class
 with a single window of a single view not even that.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,9 +43,9 @@ class Inference:
     def __post_init__(self) -> None:
         """Raises ValueError: no or impossible scales, or windows that would leave pixels out."""
         scales: Any = self.scales
-        if not isinstance(scales, Sequence) or not scales or not all(_positive(scale) for scale in scales):
+        if not isinstance(scales, Sequence) or not scales or not all(_scale(scale) for scale in scales):
             raise ValueError(
-                f"inference.scales={scales}: expected a list of numbers above 0, such as [0.5, 1.0]"
+                f"inference.scales={scales}: expected a list of numbers from 0.01 to 100, such as [0.5, 1.0]"
             )
         if not isinstance(self.flip, bool):
             raise ValueError(f"inference.flip={self.flip}: expected true or false")
@@ -85,6 +86,15 @@ class Inference:
         assert total is not None
         return _of_probabilities(total)
 
+    def seen(self, size: Sequence[int]) -> Counter[tuple[int, int]]:
+        """How often the network sees an input of (height, width) for one picture of (height, width)."""
+        inputs: Counter[tuple[int, int]] = Counter()
+        for scale in self.scales:
+            for rows, columns in self._windows((size[0], size[1]), scale):
+                window = (rows.stop - rows.start, columns.stop - columns.start)
+                inputs[_seen(window, scale)] += 2 if self.flip else 1
+        return inputs
+
     def _windows(self, size: tuple[int, int], scale: float) -> Iterator[tuple[slice, slice]]:
         """The windows' rows and columns in the picture at native size."""
         if self.window is None or self.stride is None:
@@ -96,6 +106,11 @@ class Inference:
         for top in starts(size[0], height, min(height, _native(self.stride[0], scale))):
             for left in starts(size[1], width, min(width, _native(self.stride[1], scale))):
                 yield slice(top, top + height), slice(left, left + width)
+
+
+def _seen(size: Sequence[int], scale: float) -> tuple[int, int]:
+    """(height, width) that the network sees of so many pixels of the picture."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _native(seen: int, scale: float) -> int:
@@ -121,7 +136,7 @@ def _logits(
 ) -> Tensor:
     """The network's logits for a view of ``images``, brought back to their size and side."""
     size = images.shape[-2:]
-    seen = resize(images, [max(1, round(side * scale)) for side in size])
+    seen = resize(images, _seen(size, scale))
     logits: Tensor = resize(net(seen.flip(-1) if flipped else seen), size)
     if not flipped:
         return logits
@@ -187,5 +202,5 @@ def _pixels(size: object) -> bool:
     return isinstance(size, Sequence) and len(size) == 2 and all(type(side) is int for side in size)
 
 
-def _positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+def _scale(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.01 <= value <= 100

@@ -1,6 +1,7 @@
 """SegmentationModule: what a training step and an evaluation step are, under which names they log."""
 
 import math
+import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -88,6 +89,8 @@ class SegmentationModule(L.LightningModule):
         """Of the last whole evaluation, over all devices."""
         self.seconds_per_picture: float | None = None
         """Of the last evaluation on this device: the median over its batches, the first left out."""
+        self.evaluated_on = ""
+        """The name of that device."""
 
     def forward(self, images: Tensor) -> Tensor:
         """images: uint8 (N, 3, H, W) -> logits: float (N, C, H, W)."""
@@ -196,6 +199,7 @@ class SegmentationModule(L.LightningModule):
     def _end_evaluation(self, split: str) -> None:
         self.evaluated = Evaluation.of(_from_all_devices(self._counted), self.labels, self.boundary_width)
         self.seconds_per_picture = statistics.median(self._seconds[1:] or self._seconds)
+        self.evaluated_on = _device_name(self.device)
         iou = self.jaccard.compute()
         self._counted, self._seconds = [], []
         self.jaccard.reset()
@@ -203,6 +207,13 @@ class SegmentationModule(L.LightningModule):
         named |= {f"{split}/iou/{name}": value for name, value in zip(self.labels.classes, iou, strict=True)}
         self.log(f"{split}/miou", iou.nanmean(), prog_bar=True, sync_dist=True)
         self.log_dict(named, sync_dist=True)
+
+
+def _device_name(device: torch.device) -> str:
+    """The GPU's name, or the processor's kind."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()})"
 
 
 def _from_all_devices(counted: list[PictureCounts]) -> list[PictureCounts]:

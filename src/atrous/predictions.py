@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from atrous.data.layouts.pairs import LABEL_SUFFIXES, Layout, Pair, list_files
+from atrous.data.layouts.pairs import LABEL_SUFFIXES, Layout, Pair
 from atrous.data.reading import read_channel, read_labels, read_objects, read_pair, size
 from atrous.labels import UNKNOWN, LabelSet
 from atrous.metrics.counts import PictureCounts, count_picture
@@ -20,20 +20,29 @@ from atrous.report.layers import Picture
 NO_CLASS = 255
 
 
-def find_predictions(
-    pairs: list[Pair], folder: Path, ending: str = "", allow_missing: bool = False
-) -> dict[Pair, Path]:
+def find(pairs: list[Pair], folder: Path, ending: str = "", allow_missing: bool = False) -> dict[Pair, Path]:
     """The files of the pictures' predictions: in ``folder`` or below it, named as the pictures.
 
+    A picture that is named by its folders too (a_1, where stems repeat) may lie in such folders (a/1.png).
     ending: what follows a picture's name in the file's.
     allow_missing: leave pictures without one out.
-    Raises ValueError: no such folder, or a prediction is missing.
+    Raises ValueError: no such folder, a prediction is missing, or there are two of it.
     """
     if not folder.is_dir():
-        raise ValueError(f"predictions={folder}: no such folder")
-    files = list_files(folder, LABEL_SUFFIXES, ending, deep=True)
-    found = {pair: files[pair.name] for pair in pairs if pair.name in files}
-    missing = [pair.name for pair in pairs if pair.name not in files]
+        raise ValueError(f"predictions={folder}: no such folder; expected a folder of PNGs")
+    files = _by_name(folder, ending)
+    found: dict[Pair, Path] = {}
+    missing = []
+    for pair in pairs:
+        own = files.get(pair.name, [])
+        if len(own) > 1:
+            raise ValueError(
+                f"{own[1]}: a prediction of picture '{pair.name}', as {own[0]}; keep one of the two"
+            )
+        if own:
+            found[pair] = own[0]
+        else:
+            missing.append(pair.name)
     if not found or (missing and not allow_missing):
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ValueError(
@@ -44,6 +53,27 @@ def find_predictions(
     return found
 
 
+def _by_name(folder: Path, ending: str) -> dict[str, list[Path]]:
+    """The files below ``folder`` by stem, and by their folders and stem joined by _."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in LABEL_SUFFIXES and path.stem.endswith(ending) and path.is_file():
+            stem = path.stem.removesuffix(ending)
+            for name in {stem, "_".join((*path.relative_to(folder).parts[:-1], stem))}:
+                found.setdefault(name, []).append(path)
+    return found
+
+
+def require_apart(folder: Path, output: Path) -> None:
+    """Raises ValueError: what is written to ``output`` would lie among the predictions in ``folder``."""
+    own, theirs = (output / PREDICTIONS).resolve(), folder.resolve()
+    if own == theirs or own in theirs.parents or theirs in own.parents:
+        raise ValueError(
+            f"output={output}: its predictions/ would lie among those that are scored ({folder}); choose "
+            "another output"
+        )
+
+
 def read_prediction(path: Path, labels: LabelSet, raw_ids: bool = False) -> NDArray[np.uint8]:
     """Class indices, uint8 (H, W); 255 where the file has none of the label set's.
 
@@ -51,14 +81,14 @@ def read_prediction(path: Path, labels: LabelSet, raw_ids: bool = False) -> NDAr
     Raises ValueError: unreadable, or more than one channel.
     """
     values = read_channel(path)
-    known = np.where((values >= 0) & (values < 256), values, NO_CLASS).astype(np.uint8)
-    if raw_ids:
-        classes = labels.raw_table[known]
-        known = np.where(classes == UNKNOWN, NO_CLASS, classes).astype(np.uint8)
-    return np.where(known < labels.num_classes, known, NO_CLASS).astype(np.uint8)
+    inside = (values >= 0) & (values < 256)
+    indices = np.where(inside, values, 0).astype(np.uint8)
+    classes = labels.raw_table[indices] if raw_ids else indices.astype(np.int16)
+    known = inside & (classes != UNKNOWN) & (classes < labels.num_classes)
+    return np.where(known, classes, NO_CLASS).astype(np.uint8)
 
 
-def score_predictions(
+def score(
     found: Mapping[Pair, Path], layout: Layout, output: Path, raw_ids: bool, boundary_width: float
 ) -> Evaluation:
     """Count every picture, on all cores, and leave its prediction as class indices in ``output``.

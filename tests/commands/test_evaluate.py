@@ -1,24 +1,30 @@
 """What only an evaluation does: predictions for others, objects, options of inference, scoring again."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import fabricate
 import numpy as np
 import pytest
+import torch
 from conftest import CHECKOUT, compose_command
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from PIL import Image
 from test_scores_doc import documented
 
+from atrous import predictions as predictions_of
 from atrous.cli import config_folder, register_resolvers
 from atrous.commands.evaluate import evaluate
 from atrous.commands.score import score
 from atrous.commands.train import train
 from atrous.data.layouts.cityscapes import LABEL_SETS
+from atrous.data.layouts.pairs import Pair
+from atrous.labels import label_set
 from atrous.metrics.evaluation import Evaluation
 
 SMALL = (
@@ -195,6 +201,77 @@ def test_files_named_another_way_are_found(home, predictions, tmp_path):
     assert scored(home, predictions, tmp_path / "out", "ending=_pred")["num_pictures"] == 3
 
 
+def test_what_is_written_never_lies_among_what_is_scored(home, predictions, tmp_path):
+    for folder, output in (
+        (predictions, predictions),
+        (tmp_path / "mine" / "predictions", tmp_path / "mine"),
+        (predictions, predictions / "out"),
+    ):
+        before = {path: path.read_bytes() for path in folder.rglob("*.png")}
+        with pytest.raises(ValueError, match=r"its predictions/ would lie among those that are scored"):
+            scored(home, folder, output, "raw_ids=true")
+        assert before == {path: path.read_bytes() for path in folder.rglob("*.png")}
+
+
+def test_a_part_of_a_split_is_no_score(home, predictions, tmp_path):
+    for option in ("data.limits.test=2", "data.splits.test=train"):
+        with pytest.raises(ValueError, match="a score is of the whole split that split=val names"):
+            scored(home, predictions, tmp_path / "out", option)
+    with pytest.raises(ValueError, match="2 pictures were scored, but the split has 3: leave"):
+        evaluated(home, tmp_path / "part", "+trainer.limit_test_batches=2")
+    assert not (tmp_path / "part" / "scores.json").exists()
+
+
+def test_predictions_of_pictures_that_folders_name(tmp_path):
+    """Where stems repeat, a picture is named by its folders too; other files are of no matter."""
+    files = ("a/1.png", "b/1.png", "b/2.png")
+    pairs = [Pair(file.replace("/", "_")[:-4], Path("images") / file, None) for file in files]
+    for file in (*files, "c/9.png", "d/9.png"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / file)
+    assert list(predictions_of.find(pairs, tmp_path).values()) == [tmp_path / file for file in files]
+    with pytest.raises(ValueError, match=r"d/9\.png: a prediction of picture '9', as \S+c/9\.png; keep one"):
+        predictions_of.find([Pair("9", Path("9.png"), None)], tmp_path)
+
+
+def test_ids_beyond_a_label_file_are_no_class(tmp_path):
+    labels = label_set("odd", ["bg", "obj"], raw_ids={"bg": 0, "obj": 255}, ignore=())
+    Image.fromarray(np.array([[0, 255, 300, 1000]], np.uint16)).save(tmp_path / "x.png")
+    assert predictions_of.read_prediction(tmp_path / "x.png", labels, raw_ids=True).tolist() == [
+        [0, 1, 255, 255]
+    ]
+    assert predictions_of.read_prediction(tmp_path / "x.png", labels).tolist() == [[0, 255, 255, 255]]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("boundary_width=abc", "boundary_width=abc: expected a share"),
+        ("boundary_width=true", "boundary_width=True: expected a share"),
+        ("pictures=1.5", r"pictures=1\.5: expected a number of pictures"),
+        ("pictures=-1", "pictures=-1: expected a number of pictures"),
+    ],
+)
+def test_wrong_options_are_told_before_any_work(home, tmp_path, option, message):
+    for run in (evaluated, lambda *args: scored(args[0], tmp_path, *args[1:])):
+        with pytest.raises(ValueError, match=message):
+            run(home, tmp_path / "out", option)
+    with pytest.raises(ValueError, match="raw_ids=maybe: expected true or false"):
+        scored(home, tmp_path, tmp_path / "out", "raw_ids=maybe")
+
+
+def test_costs_are_those_of_the_evaluation_as_it_ran(home, tmp_path):
+    plain = evaluated(home, tmp_path / "plain")["costs"]
+    twice = evaluated(home, tmp_path / "twice", "inference.flip=true")["costs"]
+    assert twice["gmac"] == 2 * plain["gmac"]
+    assert plain["device"].startswith("cpu (")
+    weights = torch.load(home / "run/last.ckpt", weights_only=True)["state_dict"]
+    learnt = sum(w.numel() for name, w in weights.items() if re.search(r"^net.*(weight|bias)$", name))
+    assert plain["num_parameters"] == learnt
+    assert plain["size"] == [48, 64]
+    assert 0 < plain["seconds_per_picture"] < 10
+
+
 def test_another_size_or_another_kind_of_file_is_refused_by_name(home, predictions, tmp_path):
     path = predictions / "bochum_000001_000019.png"
     Image.open(path).resize((32, 24)).save(path)
@@ -204,7 +281,7 @@ def test_another_size_or_another_kind_of_file_is_refused_by_name(home, predictio
         scored(home, predictions, tmp_path / "out")
     Image.open(path).convert("RGB").save(path)
     with pytest.raises(
-        ValueError, match=r"bochum_000001_000019\.png: label file of mode RGB; expected one channel"
+        ValueError, match=r"bochum_000001_000019\.png: a file of mode RGB; expected one channel"
     ):
         scored(home, predictions, tmp_path / "out")
     with pytest.raises(ValueError, match=r"predictions=\S*nowhere: no such folder"):

@@ -91,7 +91,7 @@ def test_raw_ids_go_through_the_table(tmp_path):
     [
         (np.array([[0, 34], [33, 40]], np.uint8), "label value 34 is not in label set 'cityscapes_19'"),
         (np.array([[0, 300], [33, 40]], np.uint16), "label value 300 is not in label set 'cityscapes_19'"),
-        (PIXELS, "label file of mode RGB; expected one channel"),
+        (PIXELS, "a file of mode RGB; expected one channel"),
     ],
 )
 def test_labels_outside_the_label_set_are_named(tmp_path, pixels, message):

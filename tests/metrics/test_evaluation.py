@@ -206,6 +206,35 @@ def test_damaged_counts_are_told(evaluation, tmp_path, damage):
         Evaluation.load(path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cells": lambda cells: np.where(np.arange(len(cells)) == 0, 2**31 - 1, cells)},
+        {"starts": lambda starts: np.where(np.arange(len(starts)) == 1, 10**9, starts)},
+        {"labels": lambda labels: np.array("[]")},
+        {"labels": lambda labels: np.array('{"name": "x", "raw_ids": []}')},
+        {"boundary": lambda boundary: boundary[:-1]},
+        {"boundary_width": lambda width: np.array([1.0, 2.0])},
+        {"calibration": lambda calibration: calibration[:, :3]},
+        {"sizes": lambda sizes: np.array([["a", "b"]] * len(sizes))},
+        {"names": lambda names: names[:2]},
+        {"names": lambda names: names[:0]},
+    ],
+)
+def test_counts_from_others_cannot_bite(evaluation, tmp_path, changes):
+    """A file that is whole, but whose arrays do not fit: SciPy would read beyond its memory."""
+    path = tmp_path / "counts.npz"
+    evaluation.save(path)
+    with np.load(path) as file:
+        stored = dict(file)
+    for name, change in changes.items():
+        stored[name] = change(stored[name])
+    with path.open("wb") as file:
+        np.savez(file, **stored)
+    with pytest.raises(ValueError, match=r"counts\.npz: cannot be read as counts"):
+        Evaluation.load(path)
+
+
 def test_no_picture_is_no_evaluation():
     with pytest.raises(ValueError, match="no picture was scored"):
         Evaluation.of([], LABELS)

@@ -68,6 +68,14 @@ def test_the_printed_table_shows_absent_classes_as_such(tmp_path, capsys):
     assert max(map(len, lines[:-1])) <= 80
 
 
+def test_names_are_no_markup(tmp_path, capsys):
+    odd = label_set("odd", ["[/x] ground", "[red]object"])
+    mine = evaluation(odd, ([0, 1], [0, 1]), ([0], [0]))
+    print_scores(write_scores(tmp_path, mine, {}), shares(mine), "r[/x]/last.ckpt")
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("[/x] ground", "[red]object", "r[/x]/last.ckpt"))
+
+
 def test_a_binary_task_reports_its_object_first(tmp_path, capsys):
     mads = evaluation(BINARY, ([0] * 10 + [1] * 10, [0] * 8 + [1] * 2 + [0] + [1] * 9), ([0], [0]))
     scores = write_scores(tmp_path, mads, {})

@@ -14,8 +14,9 @@ def evaluate(cfg: DictConfig) -> float:
     from atrous.callbacks.progress import StepProgress
     from atrous.costs import costs
     from atrous.predictions import picture_reader
-    from atrous.results import publish
+    from atrous.results import publish, require_whole
 
+    build.require_options(cfg)
     stored = checkpoint.read(cfg.checkpoint)
     run = build.evaluation_config(stored.config, cfg)
     layout = build.layout(run)
@@ -29,6 +30,7 @@ def evaluate(cfg: DictConfig) -> float:
     if trainer.is_global_zero:
         evaluation = module.evaluated
         assert evaluation is not None
+        require_whole(evaluation, pairs["test"])
         about = {
             "split": cfg.split,
             "checkpoint": str(cfg.checkpoint),

@@ -9,19 +9,22 @@ from atrous import build
 
 def score(cfg: DictConfig) -> float:
     """Score a folder of predictions on a split, write scores and report, and return the mIoU."""
-    from atrous.predictions import find_predictions, picture_reader, score_predictions
+    from atrous import predictions
     from atrous.results import publish
 
+    build.require_options(cfg)
+    build.require_whole_split(cfg)
+    folder, output = Path(cfg.predictions), Path(cfg.paths.output)
+    predictions.require_apart(folder, output)
     layout = build.layout(cfg)
     pairs = build.pairs(cfg, layout, ("test",))["test"]
-    found = find_predictions(pairs, Path(cfg.predictions), cfg.ending, cfg.allow_missing)
-    output = Path(cfg.paths.output)
-    evaluation = score_predictions(found, layout, output, cfg.raw_ids, cfg.boundary_width)
+    found = predictions.find(pairs, folder, cfg.ending, cfg.allow_missing)
+    evaluation = predictions.score(found, layout, output, cfg.raw_ids, cfg.boundary_width)
     about = {
         "split": cfg.split,
         "predictions": str(cfg.predictions),
         "num_missing": len(pairs) - len(found),
     }
-    config = build.as_yaml(build.plain(cfg))
-    publish(output, evaluation, about, config, picture_reader(output, pairs, layout), cfg.pictures)
+    picture = predictions.picture_reader(output, pairs, layout)
+    publish(output, evaluation, about, build.as_yaml(build.plain(cfg)), picture, cfg.pictures)
     return float(evaluation.scores()["miou"])

@@ -78,7 +78,8 @@ def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX)
 
 def label_pixels(image: Image.Image, path: Path, label_format: LabelFormat) -> NDArray[Any]:
     """What the format is handed of the label file that ``path`` held: its colours, or its channel."""
-    return rgb(image, path) if label_format.of_colors else _channel(image, path)
+    other = "; for labels in colours, or light on dark, choose another label format"
+    return rgb(image, path) if label_format.of_colors else _channel(image, path, other)
 
 
 def read_objects(path: Path, labels: LabelSet) -> NDArray[np.int32]:
@@ -104,11 +105,11 @@ def read_channel(path: Path) -> NDArray[Any]:
     return _channel(open_picture(path), path)
 
 
-def _channel(image: Image.Image, path: Path) -> NDArray[Any]:
+def _channel(image: Image.Image, path: Path, hint: str = "") -> NDArray[Any]:
     if image.mode not in CHANNEL_MODES:
         raise ValueError(
-            f"{path}: label file of mode {image.mode}; expected one channel of class ids (grey, or a "
-            "palette's index); for labels in colours, or light on dark, choose another label format"
+            f"{path}: a file of mode {image.mode}; expected one channel of class ids (grey, or a palette's "
+            f"index){hint}"
         )
     return np.array(image)
 

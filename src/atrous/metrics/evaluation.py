@@ -19,7 +19,7 @@ from scipy import sparse
 
 from atrous.labels import LabelSet
 from atrous.metrics.bootstrap import interval, resamples
-from atrous.metrics.calibration import calibration_error
+from atrous.metrics.calibration import NUM_BINS, calibration_error
 from atrous.metrics.confusion import (
     Values,
     class_scores,
@@ -32,6 +32,19 @@ from atrous.metrics.confusion import (
 from atrous.metrics.counts import BOUNDARY_WIDTH, PictureCounts, instance_groups
 from atrous.metrics.instances import instance_iou
 
+# What NumPy, SciPy and a label set say of a file that is damaged or of another kind.
+UNREADABLE = (
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OSError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 CHUNK_BYTES = 64 * 2**20  # of confusion matrices that are looked at together
 
 
@@ -221,21 +234,45 @@ class Evaluation:
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 stored: Mapping[str, NDArray[Any]] = dict(file)
-            labels = LabelSet.from_dict(json.loads(str(stored["labels"])))
-            confusion = (stored["pixels"], stored["cells"], stored["starts"])
-            shape = (len(stored["names"]), (labels.num_classes + 1) ** 2)
-            return cls(
-                labels,
-                tuple(str(name) for name in stored["names"]),
-                stored["sizes"],
-                sparse.csr_array(confusion, shape=shape),
-                stored["boundary"],
-                stored["calibration"],
-                stored["instances"],
-                float(stored["boundary_width"]),
-            )
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f"{path}: cannot be read as counts ({error}); evaluate again") from error
+            return cls._checked(LabelSet.from_dict(json.loads(str(stored["labels"]))), stored)
+        except UNREADABLE as error:
+            reason = str(error).split(". ")[0]
+            raise ValueError(f"{path}: cannot be read as counts ({reason}); evaluate again") from error
+
+    @classmethod
+    def _checked(cls, labels: LabelSet, stored: Mapping[str, NDArray[Any]]) -> "Evaluation":
+        """The arrays as an evaluation: they may come from somebody else, and SciPy trusts its indices.
+
+        Raises ValueError: shapes or indices that do not fit.
+        """
+        names = tuple(str(name) for name in stored["names"])
+        num_pictures, num_classes = len(names), labels.num_classes
+        shape = (num_pictures, (num_classes + 1) ** 2)
+        confusion = sparse.csr_array((stored["pixels"], stored["cells"], stored["starts"]), shape=shape)
+        confusion.check_format(full_check=True)
+        num_bins, num_groups = stored["calibration"].shape[1], stored["instances"].shape[1]
+        expected = {
+            "sizes": (num_pictures, 2),
+            "boundary": (num_pictures, num_classes, 2),
+            "calibration": (num_pictures, NUM_BINS if num_bins else 0, 3),
+            "instances": (num_pictures, len(instance_groups(labels)) if num_groups else 0, 2),
+            "boundary_width": (),
+        }
+        for name, wanted in expected.items():
+            if stored[name].shape != wanted or stored[name].dtype.kind not in "if":
+                raise ValueError(f"{name} of shape {stored[name].shape}, expected {wanted}")
+        if confusion.dtype.kind != "i" or not num_pictures:
+            raise ValueError("no confusion matrices")
+        return cls(
+            labels,
+            names,
+            stored["sizes"],
+            confusion,
+            stored["boundary"],
+            stored["calibration"],
+            stored["instances"],
+            float(stored["boundary_width"]),
+        )
 
 
 def _summed(weights: NDArray[np.float64], counts: NDArray[Any]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,13 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from atrous.metrics.evaluation import Evaluation
 
 FORMAT = 1
 SCORES, COUNTS, CONFUSION = "scores.json", "counts.npz", "confusion.csv"
-LIBRARIES = ("atrous", "torch", "torchmetrics", "segmentation-models-pytorch", "timm", "numpy")
+LIBRARIES = (
+    "atrous",
+    "lightning",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "scipy",
+    "segmentation-models-pytorch",
+    "timm",
+    "torch",
+    "torchmetrics",
+    "torchvision",
+)
 NO_CLASS = "(no class)"
 
 
@@ -38,7 +52,8 @@ def write_scores(folder: Path, evaluation: Evaluation, about: Mapping[str, Any])
         "fingerprints": evaluation.fingerprints(),
         "boundary_width": evaluation.boundary_width,
         **summary(evaluation),
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": {"python": platform.python_version()}
+        | {library: version(library) for library in LIBRARIES},
     }
     evaluation.save(folder / COUNTS)
     _write_confusion(folder / CONFUSION, evaluation)
@@ -77,7 +92,7 @@ def print_scores(scores: Mapping[str, Any], labels_share: Mapping[str, float], t
     }
     intervals = scores["intervals"]
     table = Table(
-        title=title,
+        title=escape(title),
         title_justify="left",
         show_footer=True,
         box=SIMPLE_HEAD,
@@ -92,11 +107,13 @@ def print_scores(scores: Mapping[str, Any], labels_share: Mapping[str, float], t
             table.add_column("95 %", justify="right", footer=_range(intervals.get("miou")))
     for label, share in labels_share.items():
         iou, *others = (_percent(scores[name][label]) for name in columns)
-        table.add_row(label, _percent(share), iou, _range(intervals.get("iou", {}).get(label)), *others)
+        table.add_row(
+            escape(label), _percent(share), iou, _range(intervals.get("iou", {}).get(label)), *others
+        )
     console = Console()
     for name in [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]:
         dice, iou = _percent(scores[f"dice_{name}"]), _percent(scores[f"iou_{name}"])
-        console.print(f"{name}: Dice {dice} %   IoU {iou} %")
+        console.print(f"{name}: Dice {dice} %   IoU {iou} %", markup=False)
     console.print(table)
     means = {
         "mIoU": "miou",
