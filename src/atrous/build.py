@@ -58,6 +58,9 @@ def require_options(cfg: DictConfig) -> None:
         )
     if type(pictures) is not int or pictures < 0:
         raise ValueError(f"pictures={pictures}: expected a number of pictures, 0 or more")
+    precision = str(cfg.get("trainer", {}).get("precision", "32-true"))
+    if precision.endswith("-true") and precision != "32-true":
+        raise ValueError(f"trainer.precision={precision}: an evaluation is in float32; leave this out")
     for key in ("raw_ids", "allow_missing"):
         if not isinstance(cfg.get(key, False), bool):
             raise ValueError(f"{key}={cfg[key]}: expected true or false")

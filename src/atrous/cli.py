@@ -181,8 +181,7 @@ def sentence(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        options = error.options or sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
-        known = [option for option in options if not option.startswith("_")]
+        known = _choices(group, error.options)
         return f"{group}={choice}: no such choice{_propose(choice, known)}: choose one of {', '.join(known)}"
     if isinstance(error, ConfigCompositionException) and isinstance(
         cause, (ConfigAttributeError, ConfigKeyError)
@@ -192,12 +191,22 @@ def sentence(error: BaseException) -> str:
         return f"{cause.full_key}: no such option{proposal}; known here: {', '.join(known)}"
     if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
         return sentence(cause)
-    text = str(error)
+    text = str(error).strip()
+    if asked := re.match(r"You must specify '([\w/]+)'", text):
+        return f"{asked[1]} is not given: {asked[1]}=NAME, with one of {', '.join(_choices(asked[1]))}"
+    if asked := re.match(r"Could not override '([\w/]+)'. No match", text):
+        return f"{asked[1]}: no such choice for this command; --help lists those that it has"
     if isinstance(error, InterpolationResolutionError):  # of a resolver of ours: what it said
         return text.splitlines()[0].removeprefix("ValueError raised while resolving interpolation: ")
     if "Original Traceback" in text:  # a worker process of the data loader: its last line
         return text.strip().splitlines()[-1].partition(": ")[2]
     return text
+
+
+def _choices(group: str, options: Sequence[str] | None = None) -> list[str]:
+    """The choices of a config group, without those that are parts of others."""
+    options = options or sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+    return [option for option in options if not option.startswith("_")]
 
 
 def _propose(wrong: str, known: list[str]) -> str:

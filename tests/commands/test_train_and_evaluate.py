@@ -274,6 +274,16 @@ def test_help_shows_choices_and_values(command):
         (["train.py", "resume=nowhere.ckpt"], "resume=nowhere.ckpt: no such file"),
         (["train.py", "model.encoder_weights=a/b.pth"], "model.encoder_weights=a/b.pth: no such file"),
         (["evaluate.py"], "checkpoint is not given: checkpoint=runs/.../best.ckpt"),
+        (
+            ["evaluate.py", "checkpoint=x.ckpt", "data=camvid"],
+            "data: no such choice for this command; --help",
+        ),
+        (["-m", "atrous", "score"], "data is not given: data=NAME, with one of ade20k, camvid, camvid_full"),
+        (
+            ["-m", "atrous", "score", "data=camvid"],
+            "predictions is not given: predictions=FOLDER, of index PNGs",
+        ),
+        (["-m", "atrous", "score", "data=camvid", "predictions=x"], "output is not given: output=FOLDER"),
         (["evaluate.py", "checkpoint=nowhere.ckpt"], "checkpoint=nowhere.ckpt: no such file"),
         (["evaluate.py", f"checkpoint={CHECKOUT}/README.md", "output=here"], "not a checkpoint of Atrous"),
         (["train.py", "loss=[]"], "no loss is chosen"),

@@ -12,11 +12,11 @@ from atrous.labels import LabelSet
 from atrous.metrics.confusion import mean_scores
 from atrous.metrics.evaluation import Evaluation
 from atrous.report import plots
-from atrous.report.findings import confusions, lowest, picture_matrix, random_pictures, worst_pictures
+from atrous.report.highlights import confusions, lowest, picture_matrix, random_pictures, worst_pictures
 from atrous.report.layers import STRIPES, Layers, Picture, draw_layers
 from atrous.report.page import plot, write_page
 from atrous.report.pictures import WRONG
-from atrous.report.summary import about, costs, definitions, means, of_classes, of_groups
+from atrous.report.rows import about, costs, definitions, means, of_classes, of_groups
 from atrous.report.tables import NO_CLASS, shares
 
 NUM_CONFUSIONS = 10

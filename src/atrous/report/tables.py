@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from atrous.metrics.evaluation import Evaluation
+from atrous.report.page import percent
 
 FORMAT = 1
 SCORES, COUNTS, CONFUSION = "scores.json", "counts.npz", "confusion.csv"
@@ -102,17 +103,17 @@ def print_scores(scores: Mapping[str, Any], labels_share: Mapping[str, float], t
     table.add_column("class", footer="mean")
     table.add_column("share", justify="right")
     for name, (head, mean) in columns.items():
-        table.add_column(head, justify="right", footer=_percent(scores[mean]) if mean else "")
+        table.add_column(head, justify="right", footer=percent(scores[mean]) if mean else "")
         if name == "iou":
             table.add_column("95 %", justify="right", footer=_range(intervals.get("miou")))
     for label, share in labels_share.items():
-        iou, *others = (_percent(scores[name][label]) for name in columns)
+        iou, *others = (percent(scores[name][label]) for name in columns)
         table.add_row(
-            escape(label), _percent(share), iou, _range(intervals.get("iou", {}).get(label)), *others
+            escape(label), percent(share), iou, _range(intervals.get("iou", {}).get(label)), *others
         )
     console = Console()
     for name in [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]:
-        dice, iou = _percent(scores[f"dice_{name}"]), _percent(scores[f"iou_{name}"])
+        dice, iou = percent(scores[f"dice_{name}"]), percent(scores[f"iou_{name}"])
         console.print(f"{name}: Dice {dice} %   IoU {iou} %", markup=False)
     console.print(table)
     means = {
@@ -124,7 +125,7 @@ def print_scores(scores: Mapping[str, Any], labels_share: Mapping[str, float], t
         "category mIoU": "category_miou",
         "instance mIoU": "instance_miou",
     }
-    said = [f"{words} {_percent(scores[name])} %" for words, name in means.items() if name in scores]
+    said = [f"{words} {percent(scores[name])} %" for words, name in means.items() if name in scores]
     console.print("   ".join(said), soft_wrap=True)
 
 
@@ -161,10 +162,6 @@ def _number(value: NDArray[np.float64]) -> Any:
     if np.ndim(value):
         return None if np.isnan(value).any() else [float(end) for end in value]
     return None if np.isnan(value) else float(value)
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None or math.isnan(value) else f"{100 * value:.2f}"
 
 
 def _range(interval: Sequence[float] | None) -> str:

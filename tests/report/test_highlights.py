@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from atrous.labels import label_set
 from atrous.metrics.counts import count_picture
 from atrous.metrics.evaluation import Evaluation
-from atrous.report.findings import confusions, lowest, picture_matrix, random_pictures, worst_pictures
+from atrous.report.highlights import confusions, lowest, picture_matrix, random_pictures, worst_pictures
 
 LABELS = label_set("mine", ["ground", "left", "right"])
 NAMES = st.lists(st.text(min_size=1), unique=True, max_size=30)
