@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from atrous.comparison.notes import notes
 from atrous.comparison.scored import Scored
 from atrous.comparison.statistics import compared, difference, mean_costs, occurrences, statistics
 from atrous.metrics.bootstrap import interval, resamples
@@ -148,6 +149,22 @@ def test_a_group_is_its_seeds_mean_with_their_standard_deviation(three):
     assert data["groups"]["all"]["intervals"]["miou"] == pytest.approx(interval(resampled))
     moved = interval(three[0].bootstrap()["miou"] - resampled)
     assert data["differences"]["first"]["intervals"]["miou"] == pytest.approx(moved)
+
+
+def test_a_difference_is_over_the_seeds_that_both_groups_have(three):
+    """Else the seeds' own difference would be taken for the models'."""
+    zero, one, other = three
+
+    def trained(evaluation, seed):
+        return Scored(Path("x"), Path("x"), evaluation, {}, {"seed": seed})
+
+    pair = compared({"a": [trained(zero, 0)], "b": [trained(other, 0)]}, ALL)["differences"]["b"]
+    both = {"a": [trained(zero, 0), trained(one, 1)], "b": [trained(other, 0)]}
+    assert compared(both, ALL)["differences"]["b"] == pair
+    assert "b less a is over the seeds that both have: 0." in notes(both)
+    apart = {"a": [trained(zero, 0), trained(one, 1)], "b": [trained(other, 2)]}
+    assert compared(apart, ALL)["differences"]["b"] != pair
+    assert "b and a have no seed in common: what they differ by is also the seeds'." in notes(apart)
 
 
 def test_costs_are_means_of_what_is_known_of_all():

@@ -22,17 +22,19 @@ class ValidateLastStep(L.Callback):
 
 
 class Summary(L.Callback):
-    """The scores of the last validation in ``folder``; their table when the training ends."""
+    """The scores of the last validation, of ``split``, in ``folder``; their table when the training ends."""
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, split: str) -> None:
         self.folder = Path(folder)
+        self.split = split
         self._scores: dict[str, Any] = {}
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the scores: what was computed is kept, whatever happens to the training."""
         assert isinstance(pl_module, SegmentationModule)
         if trainer.is_global_zero and pl_module.evaluated is not None:
-            self._scores = write_scores(self.folder, pl_module.evaluated, {"step": trainer.global_step})
+            about = {"split": self.split, "step": trainer.global_step}
+            self._scores = write_scores(self.folder, pl_module.evaluated, about)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print the table."""

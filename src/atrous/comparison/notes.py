@@ -15,7 +15,7 @@ MAX_KEYS = 6  # of the configs' differences that are named
 
 def notes(groups: Groups) -> list[str]:
     """Sentences: on chance first, then on these runs."""
-    told = _chance(groups) if len(groups) > 1 else []
+    told = [*_chance(groups), *_seeds(groups)] if len(groups) > 1 else []
     for name, members in groups.items():
         told += _oddities(name, members)
     keys = list(config_differences(groups))
@@ -50,8 +50,8 @@ def _chance(groups: Groups) -> list[str]:
         f"Intervals (95 %) and confidence come from {NUM_RESAMPLES:,} paired bootstrap resamples of the "
         f"pictures: they tell of other pictures like these, {seeds}.",
         "Frames of one video resemble each other; intervals are then narrower than they should be.",
-        f"A star marks an interval without 0. Of {evaluation.labels.num_classes} classes that do not differ, "
-        "one in twenty gets one by chance.",
+        "A star marks an interval without 0. Where nothing differs about one class in twenty still gets one by "
+        f"chance; there are {evaluation.labels.num_classes}.",
     ]
     if evaluation.num_pictures < FEW:
         told.append(
@@ -64,6 +64,23 @@ def _chance(groups: Groups) -> list[str]:
     ]
     if few:
         told.append(f"In fewer than {MIN_PICTURES} pictures, too few for an interval: {', '.join(few)}.")
+    return told
+
+
+def _seeds(groups: Groups) -> list[str]:
+    """What differences are over, where groups hold different seeds."""
+    (first, baseline), *others = groups.items()
+    told = []
+    for name, members in others:
+        ours, theirs = ({each.seed for each in several} - {None} for several in (baseline, members))
+        common = ours & theirs
+        if not ours or not theirs or ours == theirs:
+            continue
+        if common:
+            listed = ", ".join(sorted(map(str, common)))
+            told.append(f"{name} less {first} is over the seeds that both have: {listed}.")
+        else:
+            told.append(f"{name} and {first} have no seed in common: what they differ by is also the seeds'.")
     return told
 
 

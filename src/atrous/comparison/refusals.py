@@ -14,6 +14,9 @@ def require_comparable(several: Sequence[Scored]) -> None:
     for other in others:
         ours, theirs = first.evaluation, other.evaluation
         both = f"{other.folder} cannot be compared with {first.folder}: "
+        splits = [each.about.get("split") for each in (other, first)]
+        if None not in splits and splits[0] != splits[1]:
+            both += f"split '{splits[0]}' against split '{splits[1]}': "
         if ours.labels.classes != theirs.labels.classes:
             raise ValueError(both + _other_classes(ours, theirs))
         if ours.names != theirs.names:

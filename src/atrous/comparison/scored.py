@@ -56,3 +56,17 @@ def group(several: Sequence[Scored], seeds: bool = True) -> dict[str, list[Score
     return {
         name: [several[index] for index in each] for name, each in zip(found, members.values(), strict=True)
     }
+
+
+def over_common_seeds(
+    baseline: Sequence[Scored], other: Sequence[Scored]
+) -> tuple[Sequence[Scored], Sequence[Scored]]:
+    """Those members whose seeds both groups have: so their difference is not the seeds'.
+
+    All of both, where they have none in common.
+    """
+    common = {each.seed for each in baseline} & {each.seed for each in other} - {None}
+    if not common:
+        return baseline, other
+    ours, theirs = ([each for each in members if each.seed in common] for members in (baseline, other))
+    return ours, theirs

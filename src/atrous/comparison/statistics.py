@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atrous.comparison.scored import Groups, Scored
+from atrous.comparison.scored import Groups, Scored, over_common_seeds
 from atrous.metrics.bootstrap import interval
 from atrous.metrics.confusion import Values
 from atrous.metrics.evaluation import Evaluation
@@ -75,16 +75,27 @@ def occurrences(evaluation: Evaluation, score: str) -> NDArray[np.int64]:
 
 
 def compared(groups: Groups, shared: Sequence[str]) -> dict[str, Any]:
-    """The groups' scores and the differences of all from the first: plain data."""
-    results = {
-        name: statistics([each.evaluation for each in members], shared) for name, members in groups.items()
-    }
+    """The groups' scores, and the differences of all from the first over the seeds in common: plain data."""
+    results = {name: _of(members, shared) for name, members in groups.items()}
     first = next(iter(groups.values()))[0].evaluation
     baseline, *others = groups
+    differences = {}
+    for other in others:
+        sides = []
+        for name, members in zip(
+            (baseline, other), over_common_seeds(groups[baseline], groups[other]), strict=True
+        ):
+            whole = len(members) == len(groups[name])
+            sides.append(results[name] if whole else _of(members, shared))
+        differences[other] = difference(first, *sides)
     return {
         "groups": {name: _described(members, results[name]) for name, members in groups.items()},
-        "differences": {other: difference(first, results[baseline], results[other]) for other in others},
+        "differences": differences,
     }
+
+
+def _of(members: Sequence[Scored], shared: Sequence[str]) -> Statistics:
+    return statistics([each.evaluation for each in members], shared)
 
 
 def _described(members: Sequence[Scored], found: Statistics) -> dict[str, Any]:

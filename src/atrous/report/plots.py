@@ -113,7 +113,7 @@ def calibration_plot(counts: NDArray[np.float64]) -> Figure:
     above.vlines(x, x, y, color=SECOND, linewidth=2.4, label="the gap")
     above.plot(x, y, "o-", color=ACCENT, markersize=4.5, linewidth=1.4, label="this model")
     above.set(xlim=(0, 100), ylim=(0, 102))
-    above.legend(frameon=False, fontsize=8.5, loc="upper left")
+    above.legend(frameon=False, fontsize=8.5, loc="lower left", bbox_to_anchor=(0, 1))
     width = 100 / NUM_BINS
     left, heights = width * np.arange(NUM_BINS), 100 * counts[:, 0] / counts[:, 0].sum()
     below.bar(left, heights, 0.9 * width, align="edge", color=ACCENT, alpha=0.75)
