@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import evaluated
 import numpy as np
 import pytest

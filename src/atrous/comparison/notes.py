@@ -50,8 +50,8 @@ def _chance(groups: Groups) -> list[str]:
         f"Intervals (95 %) and confidence come from {NUM_RESAMPLES:,} paired bootstrap resamples of the "
         f"pictures: they tell of other pictures like these, {seeds}.",
         "Frames of one video resemble each other; intervals are then narrower than they should be.",
-        "A star marks an interval without 0. Where nothing differs about one class in twenty still gets one by "
-        f"chance; there are {evaluation.labels.num_classes}.",
+        "A star marks an interval without 0. Where nothing differs about one class in twenty still gets one "
+        f"by chance; there are {evaluation.labels.num_classes}.",
     ]
     if evaluation.num_pictures < FEW:
         told.append(

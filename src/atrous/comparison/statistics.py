@@ -81,13 +81,12 @@ def compared(groups: Groups, shared: Sequence[str]) -> dict[str, Any]:
     baseline, *others = groups
     differences = {}
     for other in others:
-        sides = []
-        for name, members in zip(
-            (baseline, other), over_common_seeds(groups[baseline], groups[other]), strict=True
-        ):
-            whole = len(members) == len(groups[name])
-            sides.append(results[name] if whole else _of(members, shared))
-        differences[other] = difference(first, *sides)
+        ours, theirs = over_common_seeds(groups[baseline], groups[other])
+        differences[other] = difference(
+            first,
+            results[baseline] if len(ours) == len(groups[baseline]) else _of(ours, shared),
+            results[other] if len(theirs) == len(groups[other]) else _of(theirs, shared),
+        )
     return {
         "groups": {name: _described(members, results[name]) for name, members in groups.items()},
         "differences": differences,
