@@ -226,6 +226,28 @@ def test_every_data_set_can_be_looked_at(choice, tmp_path):
     assert found["splits"]["train"]["num_sound"] == found["splits"]["train"]["num_pairs"] > 1
 
 
+def test_all_files_are_found_that_a_list_names_in_vain(tmp_path):
+    root = clean(tmp_path / "data")
+    for split in ("train", "val", "test"):
+        names = sorted(path.stem for path in (root / "images" / split).iterdir())
+        fabricate.write_text(root / f"{split}.txt", names)
+    for name in ("train3", "train4"):
+        (root / f"labels/train/{name}.png").unlink()
+    (root / "images/train/train5.png").unlink()
+    (root / "val.txt").write_text("val0\nval1\nval2\nnowhere\n")
+    options = ("data/source=ids", PAIRED)
+    folders = [f"data.source.folders.{kind}='{kind}/{{split}}'" for kind in ("images", "labels")]
+    status, found = inspected(root, tmp_path / "out", *options, *folders, "data.batch_size=8")
+    assert status == 1
+    told = {each["kind"]: each["examples"] for each in found["findings"]}
+    assert told == {
+        "picture_without_label": [str(root / f"images/train/train{index}.png") for index in (3, 4)],
+        "label_without_picture": [str(root / "labels/train/train5.png")],
+        "listing": [f"{root}/val.txt, line 4: 'nowhere' has no picture under {root}"],
+    }
+    assert [found["splits"][split]["num_sound"] for split in ("train", "val", "test")] == [13, 3, 3]
+
+
 def test_exit_statuses_and_sentences_of_the_command(command):
     clean(command.folder / "data")
     options = ("-m", "atrous", "inspect", *MINE, PAIRED, "data.root=data", "hydra.run.dir=out", "samples=0")

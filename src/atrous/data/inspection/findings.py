@@ -48,7 +48,7 @@ def _split_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
                 else f"mend it, {another}"
             )
             yield Finding(severity, "listing", f"split '{listing.split}': {sentence}", remedy)
-        elif not (listing.pairs or listing.without_label or listing.without_image):
+        elif not (listing.pairs or listing.without_label or listing.without_image or listing.missing):
             yield Finding(
                 severity, "empty_split", f"split '{listing.split}' is empty", f"put pictures there, {another}"
             )
@@ -62,9 +62,11 @@ def _split_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
 
 
 def _partner_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
-    """Files without a partner, each told once."""
+    """Files without a partner, and those that a list names in vain, each told once."""
     alone: dict[str, dict[str, None]] = {"picture without label": {}, "label without picture": {}}
+    missing: dict[str, None] = {}
     for listing in listings:
+        missing |= dict.fromkeys(listing.missing)
         bare = [pair.image for pair in listing.pairs if pair.label is None]
         bare = [] if len(bare) == len(listing.pairs) else bare
         alone["picture without label"] |= dict.fromkeys(map(str, [*listing.without_label, *bare]))
@@ -75,9 +77,18 @@ def _partner_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
                 "error",
                 kind.replace(" ", "_"),
                 f"{next(iter(paths))}: {kind}{more(paths)}",
-                "add its partner, or take the file out of the folder or the list",
+                "add its partner, or take the file out of the folder or the list; where it is so of most, "
+                "the config names other folders, endings or paths than theirs",
                 tuple(paths),
             )
+    if missing:
+        yield Finding(
+            "error",
+            "listing",
+            next(iter(missing)) + more(missing),
+            "add the files, correct the list, or say what its paths are relative to",
+            tuple(missing),
+        )
 
 
 def _file_findings(scanned: Scanned) -> Iterator[Finding]:
