@@ -1,5 +1,7 @@
 """inspect as people run it: data with one of each defect, clean data, an interruption, the page."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -17,6 +19,8 @@ from PIL import Image
 from test_conf import CHOICES
 
 from atrous.commands.inspect import inspect
+from atrous.labels import voc_color
+from atrous.report.layers import STRIPES
 
 CLASSES = ["ground", "left_arm", "right_arm", "hat"]
 MINE = [
@@ -246,6 +250,17 @@ def test_all_files_are_found_that_a_list_names_in_vain(tmp_path):
         "listing": [f"{root}/val.txt, line 4: 'nowhere' has no picture under {root}"],
     }
     assert [found["splits"][split]["num_sound"] for split in ("train", "val", "test")] == [13, 3, 3]
+
+
+def test_ignored_pixels_do_not_look_like_a_black_class(tmp_path):
+    root = clean(tmp_path / "data")
+    inspected(root, tmp_path / "out", PAIRED, "samples=1", "augment=crop", "data.batch_size=2")
+    written = (tmp_path / "out" / "inspection.html").read_text()
+    drawn = re.search(r'base64,([^"]*)" alt="labels: ground', written)[1]
+    labels = Image.open(io.BytesIO(base64.b64decode(drawn))).convert("RGB")
+    colors = {color for _, color in labels.getcolors()}
+    assert colors == {*map(voc_color, range(4)), *STRIPES}
+    assert '<span class="swatch striped"></span>ignored</span>' in written
 
 
 def test_exit_statuses_and_sentences_of_the_command(command):

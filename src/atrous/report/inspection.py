@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from atrous.labels import LabelSet
-from atrous.report.page import drawing, photo, shrink, shrink_indices, write_page
+from atrous.report.layers import STRIPES, draw_indices
+from atrous.report.page import photo, shrink, shrink_indices, write_page
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 MOST_VALUES = 64  # that the page lists
@@ -105,7 +106,8 @@ def write_inspection(
         title=f"Inspection of {data['data']}",
         seen=data,
         rows=class_rows(data),
-        colors=colors | {"ignored": "#000000"},
+        colors=colors,
+        stripes=STRIPES,
         values=data["label_values"][:MOST_VALUES],
         near=near,
         photos={name: photo(shrink(pixels, LONGEST_PHOTO)) for name, pixels in photos.items()},
@@ -113,7 +115,7 @@ def write_inspection(
             {
                 "name": name,
                 "image": photo(shrink(image, LONGEST_SAMPLE)),
-                "labels": drawing(shrink_indices(indices, LONGEST_SAMPLE), labels.palette),
+                "labels": draw_indices(shrink_indices(indices, LONGEST_SAMPLE), labels.colors),
                 "classes": ", ".join(
                     labels.classes[index] for index in np.unique(indices) if index < labels.num_classes
                 ),
