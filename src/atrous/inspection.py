@@ -74,7 +74,6 @@ def report(
     data = {**about, **summary(scanned, found)}
     output.mkdir(parents=True, exist_ok=True)
     (output / "inspection.json").write_text(json.dumps(data, indent=2) + "\n")
-    print_inspection(data)
     sound = [record.pair for record in scanned.of(scanned.train) if record.sound]
     photos = {
         path: read_image(Path(path))
@@ -82,6 +81,7 @@ def report(
         for path in (near["image"], near["other_image"])
     }
     write_inspection(output / "inspection.html", data, scanned.labels, photos, draw(sound) if sound else [])
+    print_inspection(data)
     return found
 
 

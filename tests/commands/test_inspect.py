@@ -124,6 +124,7 @@ def test_clean_data_have_no_finding(tmp_path):
     assert found["findings"] == []
     assert status == 0
     assert found["complete"]
+    assert found["label_format"] == "numbers (the value, or the palette's index)"
     assert found["splits"]["train"]["num_sound"] == 16
     assert found["splits"]["val"]["sizes"] == {"64x48": 3}
     assert sum(found["splits"]["train"]["pixels"].values()) == 16 * 48 * 64
