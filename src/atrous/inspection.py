@@ -86,7 +86,7 @@ def report(
 
 
 def exit_status(scanned: Scanned, found: Sequence[Finding]) -> int:
-    """0: training may start.  1: it would stop, or learn something wrong.  130: not all was read."""
+    """0: training may start.  1: there is an error, as docs/inspect.md has it.  130: not all was read."""
     if not scanned.complete:
         return 130
     return int(any(each.severity == "error" for each in found))

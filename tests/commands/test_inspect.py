@@ -253,6 +253,29 @@ def test_all_files_are_found_that_a_list_names_in_vain(tmp_path):
     assert [found["splits"][split]["num_sound"] for split in ("train", "val", "test")] == [13, 3, 3]
 
 
+def test_what_only_a_test_would_read_stops_no_training(tmp_path):
+    root = clean(tmp_path / "data")
+    draw(root, "test", "alone", 1001)[1].unlink()
+    draw(root, "test", "orphan", 1002)[0].unlink()
+    draw(root, "test", "broken", 1003)[0].write_bytes(b"")
+    draw(root, "test", "value", 1004, ids=(0, 1, 77))
+    draw(root, "test", "binary", 1005, ids=(0, 255))
+    draw(root, "test", "colors", 1006, ids=(0, 1), spell=COLORED)
+    draw(root, "test", "narrow", 1007, size=(48, 48))
+    options = ("data.eval_batch_size=2", "samples=0", PAIRED)
+    status, found = inspected(root, tmp_path / "out", *options)
+    kinds = ["picture_without_label", "label_without_picture", "unreadable", "binary_mask", "color_mask"]
+    kinds += ["unknown_value", "mixed_sizes"]
+    assert sorted(each["kind"] for each in found["findings"]) == sorted(kinds)
+    assert {each["severity"] for each in found["findings"]} == {"warning"}
+    assert status == 0
+    status, found = inspected(root, tmp_path / "out", *options, "data.splits.val=test")
+    assert {each["kind"] for each in found["findings"] if each["severity"] == "error"} == {*kinds} - {
+        "binary_mask"
+    }
+    assert status == 1
+
+
 def test_ignored_pixels_do_not_look_like_a_black_class(tmp_path):
     root = clean(tmp_path / "data")
     inspected(root, tmp_path / "out", PAIRED, "samples=1", "augment=crop", "data.batch_size=2")

@@ -21,7 +21,8 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 class Finding:
     """What a person must know.
 
-    severity: an error stops a training, or teaches it something wrong; a warning is for a person to judge.
+    severity: an error stops a training, teaches it something wrong, or scores it by pictures that it knows; a
+        warning is for a person to judge.
     kind: one word for scripts.  sentence: what was found, where, and what was expected.  remedy: what to do.
     examples: each of the files, or what is said of it.
     """
@@ -63,6 +64,18 @@ class Scanned:
     def train(self) -> str:
         """The split that is trained on."""
         return next(listing.split for listing in self.listings if "train" in listing.stages)
+
+    def part(self, needed: bool) -> "Scanned":
+        """Without near-duplicates, what a training reads, or what only a test would."""
+        listings = [listing for listing in self.listings if listing.needed == needed]
+        splits = {listing.split for listing in listings}
+        others = {record.pair for record in self.records if record.split not in splits}
+        records = [
+            record
+            for record in self.records
+            if record.split in splits and (needed or record.pair not in others)
+        ]
+        return Scanned(self.labels, listings, records, (), self.complete)
 
     def of(self, split: str) -> list[Record]:
         """The records of a split."""
