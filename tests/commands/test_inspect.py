@@ -18,7 +18,9 @@ from conftest import compose_command
 from PIL import Image
 from test_conf import CHOICES
 
+from atrous import build
 from atrous.commands.inspect import inspect
+from atrous.data.statistics import class_counts
 from atrous.labels import voc_color
 from atrous.report.layers import STRIPES
 
@@ -274,6 +276,42 @@ def test_what_only_a_test_would_read_stops_no_training(tmp_path):
         "binary_mask"
     }
     assert status == 1
+
+
+@pytest.mark.parametrize("sampling", ["shuffled", "class_uniform"])
+def test_the_samples_are_the_first_of_a_training(tmp_path, sampling):
+    root = clean(tmp_path / "data")
+    cfg = compose_command("inspect", [*MINE, f"data.root={root}", f"sampling={sampling}"], tmp_path / "out")
+    layout = build.layout(cfg)
+    found = build.pairs(cfg, layout, ("train",))
+    counts = class_counts(found["train"], layout.labels, layout.label_format, tmp_path)
+    drawn = build.samples(cfg, layout)(found["train"], counts)
+    loader = build.data(cfg, found, layout).train_dataloader()
+    expected = [loader.dataset[key] for key in loader.sampler][:3]
+    for (name, image, labels), sample in zip(drawn, expected, strict=True):
+        assert name == sample.name
+        assert np.array_equal(image, sample.image.permute(1, 2, 0))
+        assert np.array_equal(labels, sample.labels)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("samples=abc", "samples=abc: expected a whole number, 0 or more"),
+        ("samples=-1", "samples=-1: expected a whole number, 0 or more"),
+        ("data.num_workers=abc", "data.num_workers=abc: expected a whole number, 0 or more"),
+        ("data.batch_size=abc", "data.batch_size=abc: expected a whole number, 1 or more"),
+        ("data.eval_batch_size=0", "data.eval_batch_size=0: expected a whole number, 1 or more"),
+        ("data.limits.train=abc", "data.limits.train=abc: expected a whole number, 1 or more"),
+        ("data.crop_size=abc", "data.crop_size=abc: expected two whole numbers, [height,width] in pixels"),
+        ("seed=abc", "seed=abc: expected a whole number, 0 or more"),
+    ],
+)
+def test_a_wrong_number_is_told_in_a_sentence(tmp_path, option, said):
+    (tmp_path / "data").mkdir()
+    cfg = compose_command("inspect", [*MINE, f"data.root={tmp_path / 'data'}", option], tmp_path / "out")
+    with pytest.raises(ValueError, match=re.escape(said)):
+        inspect(cfg)
 
 
 def test_ignored_pixels_do_not_look_like_a_black_class(tmp_path):

@@ -28,5 +28,5 @@ def test_what_was_found_is_written_before_it_is_printed(tmp_path, monkeypatch):
     monkeypatch.setattr(inspection, "print_inspection", fail)
     about = {"data": "[/d]", "root": "here", "label_format": "numbers"}
     with pytest.raises(RuntimeError, match="gone"):
-        inspection.report(SCANNED, PLAN, tmp_path, about, lambda pairs: [])
+        inspection.report(SCANNED, PLAN, tmp_path, about, lambda pairs, counts: [])
     assert {path.name for path in tmp_path.iterdir()} == {"inspection.json", "inspection.html"}

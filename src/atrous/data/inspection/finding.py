@@ -83,14 +83,19 @@ class Scanned:
 
     def counts(self, split: str) -> NDArray[np.int64]:
         """Pixels of each class in each labelled picture: int64 (num_pictures, C + 1), ignored ones last."""
-        rows = [record.seen.counts for record in self.of(split) if record.seen is not None]
-        return np.stack(rows) if rows else np.zeros((0, self.labels.num_classes + 1), np.int64)
+        return count_pixels(self.of(split), self.labels)
 
     @cached_property
     def counted(self) -> Mapping[str, NDArray[np.int64]]:
         """``counts`` of each split that has labelled pixels."""
         every = {listing.split: self.counts(listing.split) for listing in self.listings}
         return {split: counts for split, counts in every.items() if counts[:, :-1].any()}
+
+
+def count_pixels(records: Sequence[Record], labels: LabelSet) -> NDArray[np.int64]:
+    """Pixels of each class in each of the pictures that have labels: int64 (num_pictures, C + 1)."""
+    rows = [record.seen.counts for record in records if record.seen is not None]
+    return np.stack(rows) if rows else np.zeros((0, labels.num_classes + 1), np.int64)
 
 
 def more(listed: Sized) -> str:
