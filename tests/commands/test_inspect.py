@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import fabricate
@@ -20,6 +21,7 @@ from test_conf import CHOICES
 
 from atrous import build
 from atrous.commands.inspect import inspect
+from atrous.data.inspection.scan import CHUNK
 from atrous.data.statistics import class_counts
 from atrous.labels import voc_color
 from atrous.report.layers import STRIPES
@@ -339,15 +341,18 @@ def test_exit_statuses_and_sentences_of_the_command(command):
 
 
 def test_an_interruption_leaves_what_was_read(command):
+    """Two of the pictures are pipes, at which both processes wait when Ctrl-C comes."""
     root = command.folder / "data"
     for index in range(8):
-        draw(root, "train", f"{index}", index)
+        draw(root, "train", f"{index:03}", index)
         draw(root, "val", f"{index}", 100 + index)
-    large = Image.effect_noise((2048, 1024), 60).convert("RGB")
-    large.save(root / "images/train/0.png")
-    for index in range(1, 400):  # names of one large file
+    for index in range(8, 96):  # names of one file
         for kind in ("images", "labels"):
-            (root / kind / "train" / f"copy{index}.png").symlink_to(root / kind / "train" / "0.png")
+            (root / kind / "train" / f"{index:03}.png").symlink_to(root / kind / "train" / "000.png")
+    pipes = [root / "images/train" / f"{index:03}.png" for index in (2 * CHUNK, 3 * CHUNK)]
+    for pipe in pipes:
+        pipe.unlink()
+        os.mkfifo(pipe)
     script = [sys.executable, "-m", "atrous", "inspect", *MINE, "data.root=data", "output=out"]
     splits = "data.splits={train: train, val: val}"
     running = subprocess.Popen(
@@ -359,18 +364,34 @@ def test_an_interruption_leaves_what_was_read(command):
         text=True,
         start_new_session=True,
     )
-    assert running.stdout.readline() == "reading 415 pictures and their labels\n"
-    time.sleep(3)
+    watchdog = threading.Timer(60, os.killpg, (running.pid, signal.SIGKILL))  # or a failure would hang
+    watchdog.start()
+    assert running.stdout.readline() == "reading 104 pictures and their labels\n"
+    held = [opened_by_a_reader(pipe, running) for pipe in pipes]
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the workers as well
+    assert running.stdout.readline() == "interrupted: waiting for the pictures that are being read\n"
+    for pipe in held:
+        os.close(pipe)
     printed, said = running.communicate(timeout=60)
+    watchdog.cancel()
     assert running.returncode == 130, printed + said
     assert "Traceback" not in said
     found = json.loads((command.folder / "out" / "inspection.json").read_text())
     assert not found["complete"]
-    assert 0 < found["num_read"] < 415
-    assert f"interrupted: {found['num_read']} of 415 pictures were read" in printed
+    assert 4 * CHUNK <= found["num_read"] < 104
+    assert f"interrupted: {found['num_read']} of 104 pictures were read" in printed
     assert (command.folder / "out" / "inspection.html").is_file()
     assert " more files: the same picture twice in one split" in printed
+
+
+def opened_by_a_reader(pipe, running):
+    """The pipe's other end, once a process waits at it."""
+    while running.poll() is None:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # no reader yet
+            time.sleep(0.01)
+    raise AssertionError("".join(running.communicate()))
 
 
 @pytest.fixture(scope="module")
