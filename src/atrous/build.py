@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from atrous.data.inspection.finding import Plan
     from atrous.data.inspection.listing import Listing
     from atrous.data.mix import Mix
-    from atrous.inspection import Drawn
+    from atrous.inspection import Draw, Drawn
     from atrous.module import SegmentationModule
     from atrous.report.exports import Export
 
@@ -108,47 +108,85 @@ def pairs(
 
 
 def listings(cfg: DictConfig, where: Layout) -> "list[Listing]":
-    """What stands on disk for each split that a stage reads, with what is wrong instead of an error."""
+    """What stands on disk for each split that a stage reads, with what is wrong instead of an error.
+
+    Raises ValueError: a limit that is no number.
+    """
     from atrous.data.inspection.listing import list_split
 
     stages: dict[str, list[str]] = {}
     for stage, split in cfg.data.splits.items():
         stages.setdefault(split, []).append(stage)
-    limits = cfg.data.limits
+    limits = {
+        stage: None if limit is None else _whole(cfg, f"data.limits.{stage}", 1)
+        for stage, limit in cfg.data.limits.items()
+    }
     return [
-        list_split(where, split, of, None if None in (each := [limits[stage] for stage in of]) else max(each))
-        for split, of in stages.items()
+        list_split(where, split, of, _widest([limits[stage] for stage in of])) for split, of in stages.items()
     ]
 
 
+def _widest(limits: Sequence[int | None]) -> int | None:
+    """The limit that holds for all of several stages; None: there is none."""
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if len(known) == len(limits) else None
+
+
+def num_workers(cfg: DictConfig) -> int | None:
+    """Processes that read; None: a core each.  Raises ValueError: a number that is none."""
+    return None if cfg.data.num_workers is None else _whole(cfg, "data.num_workers", 0)
+
+
+def _whole(cfg: DictConfig, key: str, least: int) -> int:
+    """A number of the config.  Raises ValueError: it is none, or lower."""
+    value = OmegaConf.select(cfg, key)
+    if not _is_whole(value, least):
+        raise ValueError(f"{key}={value}: expected a whole number, {least} or more")
+    return int(value)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
 def plan(cfg: DictConfig) -> "Plan":
-    """What a training of this config would do with the data."""
+    """What a training of this config would do with the data.  Raises ValueError: a number that is none."""
     from atrous.data.inspection.finding import Plan
 
     augment = cfg.augment or {}
+    crop = cfg.data.crop_size
+    if augment and not (
+        OmegaConf.is_list(crop) and len(crop) == 2 and all(_is_whole(side, 1) for side in crop)
+    ):
+        raise ValueError(f"data.crop_size={crop}: expected two whole numbers, [height,width] in pixels")
     return Plan(
-        batch_size=cfg.data.batch_size,
-        eval_batch_size=cfg.data.eval_batch_size,
-        crop_size=tuple(cfg.data.crop_size) if augment else None,
+        batch_size=_whole(cfg, "data.batch_size", 1),
+        eval_batch_size=_whole(cfg, "data.eval_batch_size", 1),
+        crop_size=(crop[0], crop[1]) if augment else None,
         flips=augment.get("flip_probability", 0) > 0,
         own_labels="label_format" in cfg.data,
     )
 
 
-def samples(cfg: DictConfig, where: Layout) -> "Callable[[Sequence[Pair]], list[Drawn]]":
-    """Draws cfg.samples of some pairs as a training gets them in its first epoch: augmented and mixed."""
-    if not cfg.samples:
-        return lambda pairs: []
-    from atrous.data.dataset import SampleKey, SegmentationDataset
+def samples(cfg: DictConfig, where: Layout) -> "Draw":
+    """Draws the first cfg.samples that a training on these pairs would get: sampled, augmented and mixed.
+
+    Raises ValueError: a number that is none.
+    """
+    num, seed = _whole(cfg, "samples", 0), _whole(cfg, "seed", 0)
+    if not num:
+        return lambda pairs, counts: []
+    from atrous.data.dataset import SegmentationDataset
+    from atrous.data.sampler import Order, Shuffled
 
     labels = where.labels
     augment = _augment(cfg, labels)
 
-    def draw(pairs: Sequence[Pair]) -> "list[Drawn]":
-        mix = _mix(cfg, labels, lambda: _class_counts(cfg, pairs, where))
-        dataset = SegmentationDataset(pairs, labels, augment, cfg.seed, where.label_format, mix)
-        count = min(cfg.samples, len(pairs))
-        drawn = [dataset[SampleKey(0, place * len(pairs) // count)] for place in range(count)]
+    def draw(pairs: Sequence[Pair], counts: "NDArray[np.int64]") -> "list[Drawn]":
+        mix = _mix(cfg, labels, lambda: counts)
+        order: Order = _make(cfg.sampling, counts=lambda: counts) if cfg.get("sampling") else Shuffled()
+        dataset = SegmentationDataset(pairs, labels, augment, seed, where.label_format, mix)
+        drawn = [dataset[key] for key in order(len(pairs), seed, 0)[:num]]
         return [(each.name, each.image.permute(1, 2, 0).numpy(), each.labels.numpy()) for each in drawn]
 
     return draw

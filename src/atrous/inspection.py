@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from atrous.data.inspection.finding import Finding, Plan, Scanned
+from atrous.data.inspection.finding import Finding, Plan, Scanned, count_pixels
 from atrous.data.inspection.findings import findings
 from atrous.data.inspection.listing import Listing
 from atrous.data.inspection.look import Record
@@ -26,6 +26,8 @@ MOST_PAIRS = 12  # near-duplicates that the page shows
 
 # A sample as the network gets it: its name, uint8 (H, W, 3), and labels, uint8 (H, W).
 Drawn = tuple[str, NDArray[np.uint8], NDArray[np.uint8]]
+# Draws samples of pairs, given the pixels of each class in each: int64 (num_pairs, C + 1), ignored ones last.
+Draw = Callable[[Sequence[Pair], NDArray[np.int64]], list[Drawn]]
 
 
 def look_at(listings: Sequence[Listing], layout: Layout, num_workers: int | None = None) -> Scanned:
@@ -64,7 +66,7 @@ def report(
     plan: Plan,
     output: Path,
     about: dict[str, Any],
-    draw: Callable[[Sequence[Pair]], list[Drawn]],
+    draw: Draw,
 ) -> list[Finding]:
     """Write inspection.json and inspection.html in ``output``, print both in short; the findings.
 
@@ -74,19 +76,21 @@ def report(
     data = {**about, **summary(scanned, found)}
     output.mkdir(parents=True, exist_ok=True)
     (output / "inspection.json").write_text(json.dumps(data, indent=2) + "\n")
-    print_inspection(data)
-    sound = [record.pair for record in scanned.of(scanned.train) if record.sound]
+    sound = [record for record in scanned.of(scanned.train) if record.sound]
+    counts = count_pixels(sound, scanned.labels)
+    drawn = draw([record.pair for record in sound], counts) if counts[:, :-1].any() else []
     photos = {
         path: read_image(Path(path))
         for near in data["near_duplicates"][:MOST_PAIRS]
         for path in (near["image"], near["other_image"])
     }
-    write_inspection(output / "inspection.html", data, scanned.labels, photos, draw(sound) if sound else [])
+    write_inspection(output / "inspection.html", data, scanned.labels, photos, drawn)
+    print_inspection(data)
     return found
 
 
 def exit_status(scanned: Scanned, found: Sequence[Finding]) -> int:
-    """0: training may start.  1: it would stop, or learn something wrong.  130: not all was read."""
+    """0: training may start.  1: there is an error, as docs/inspect.md has it.  130: not all was read."""
     if not scanned.complete:
         return 130
     return int(any(each.severity == "error" for each in found))

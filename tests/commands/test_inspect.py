@@ -1,5 +1,7 @@
 """inspect as people run it: data with one of each defect, clean data, an interruption, the page."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -7,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import fabricate
@@ -16,7 +19,12 @@ from conftest import compose_command
 from PIL import Image
 from test_conf import CHOICES
 
+from atrous import build
 from atrous.commands.inspect import inspect
+from atrous.data.inspection.scan import CHUNK
+from atrous.data.statistics import class_counts
+from atrous.labels import voc_color
+from atrous.report.layers import STRIPES
 
 CLASSES = ["ground", "left_arm", "right_arm", "hat"]
 MINE = [
@@ -120,6 +128,7 @@ def test_clean_data_have_no_finding(tmp_path):
     assert found["findings"] == []
     assert status == 0
     assert found["complete"]
+    assert found["label_format"] == "numbers (the value, or the palette's index)"
     assert found["splits"]["train"]["num_sound"] == 16
     assert found["splits"]["val"]["sizes"] == {"64x48": 3}
     assert sum(found["splits"]["train"]["pixels"].values()) == 16 * 48 * 64
@@ -226,6 +235,98 @@ def test_every_data_set_can_be_looked_at(choice, tmp_path):
     assert found["splits"]["train"]["num_sound"] == found["splits"]["train"]["num_pairs"] > 1
 
 
+def test_all_files_are_found_that_a_list_names_in_vain(tmp_path):
+    root = clean(tmp_path / "data")
+    for split in ("train", "val", "test"):
+        names = sorted(path.stem for path in (root / "images" / split).iterdir())
+        fabricate.write_text(root / f"{split}.txt", names)
+    for name in ("train3", "train4"):
+        (root / f"labels/train/{name}.png").unlink()
+    (root / "images/train/train5.png").unlink()
+    (root / "val.txt").write_text("val0\nval1\nval2\nnowhere\n")
+    options = ("data/source=ids", PAIRED)
+    folders = [f"data.source.folders.{kind}='{kind}/{{split}}'" for kind in ("images", "labels")]
+    status, found = inspected(root, tmp_path / "out", *options, *folders, "data.batch_size=8")
+    assert status == 1
+    told = {each["kind"]: each["examples"] for each in found["findings"]}
+    assert told == {
+        "picture_without_label": [str(root / f"images/train/train{index}.png") for index in (3, 4)],
+        "label_without_picture": [str(root / "labels/train/train5.png")],
+        "listing": [f"{root}/val.txt, line 4: 'nowhere' has no picture under {root}"],
+    }
+    assert [found["splits"][split]["num_sound"] for split in ("train", "val", "test")] == [13, 3, 3]
+
+
+def test_what_only_a_test_would_read_stops_no_training(tmp_path):
+    root = clean(tmp_path / "data")
+    draw(root, "test", "alone", 1001)[1].unlink()
+    draw(root, "test", "orphan", 1002)[0].unlink()
+    draw(root, "test", "broken", 1003)[0].write_bytes(b"")
+    draw(root, "test", "value", 1004, ids=(0, 1, 77))
+    draw(root, "test", "binary", 1005, ids=(0, 255))
+    draw(root, "test", "colors", 1006, ids=(0, 1), spell=COLORED)
+    draw(root, "test", "narrow", 1007, size=(48, 48))
+    options = ("data.eval_batch_size=2", "samples=0", PAIRED)
+    status, found = inspected(root, tmp_path / "out", *options)
+    kinds = ["picture_without_label", "label_without_picture", "unreadable", "binary_mask", "color_mask"]
+    kinds += ["unknown_value", "mixed_sizes"]
+    assert sorted(each["kind"] for each in found["findings"]) == sorted(kinds)
+    assert {each["severity"] for each in found["findings"]} == {"warning"}
+    assert status == 0
+    status, found = inspected(root, tmp_path / "out", *options, "data.splits.val=test")
+    assert {each["kind"] for each in found["findings"] if each["severity"] == "error"} == {*kinds} - {
+        "binary_mask"
+    }
+    assert status == 1
+
+
+@pytest.mark.parametrize("sampling", ["shuffled", "class_uniform"])
+def test_the_samples_are_the_first_of_a_training(tmp_path, sampling):
+    root = clean(tmp_path / "data")
+    cfg = compose_command("inspect", [*MINE, f"data.root={root}", f"sampling={sampling}"], tmp_path / "out")
+    layout = build.layout(cfg)
+    found = build.pairs(cfg, layout, ("train",))
+    counts = class_counts(found["train"], layout.labels, layout.label_format, tmp_path)
+    drawn = build.samples(cfg, layout)(found["train"], counts)
+    loader = build.data(cfg, found, layout).train_dataloader()
+    expected = [loader.dataset[key] for key in loader.sampler][:3]
+    for (name, image, labels), sample in zip(drawn, expected, strict=True):
+        assert name == sample.name
+        assert np.array_equal(image, sample.image.permute(1, 2, 0))
+        assert np.array_equal(labels, sample.labels)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("samples=abc", "samples=abc: expected a whole number, 0 or more"),
+        ("samples=-1", "samples=-1: expected a whole number, 0 or more"),
+        ("data.num_workers=abc", "data.num_workers=abc: expected a whole number, 0 or more"),
+        ("data.batch_size=abc", "data.batch_size=abc: expected a whole number, 1 or more"),
+        ("data.eval_batch_size=0", "data.eval_batch_size=0: expected a whole number, 1 or more"),
+        ("data.limits.train=abc", "data.limits.train=abc: expected a whole number, 1 or more"),
+        ("data.crop_size=abc", "data.crop_size=abc: expected two whole numbers, [height,width] in pixels"),
+        ("seed=abc", "seed=abc: expected a whole number, 0 or more"),
+    ],
+)
+def test_a_wrong_number_is_told_in_a_sentence(tmp_path, option, said):
+    (tmp_path / "data").mkdir()
+    cfg = compose_command("inspect", [*MINE, f"data.root={tmp_path / 'data'}", option], tmp_path / "out")
+    with pytest.raises(ValueError, match=re.escape(said)):
+        inspect(cfg)
+
+
+def test_ignored_pixels_do_not_look_like_a_black_class(tmp_path):
+    root = clean(tmp_path / "data")
+    inspected(root, tmp_path / "out", PAIRED, "samples=1", "augment=crop", "data.batch_size=2")
+    written = (tmp_path / "out" / "inspection.html").read_text()
+    drawn = re.search(r'base64,([^"]*)" alt="labels: ground', written)[1]
+    labels = Image.open(io.BytesIO(base64.b64decode(drawn))).convert("RGB")
+    colors = {color for _, color in labels.getcolors()}
+    assert colors == {*map(voc_color, range(4)), *STRIPES}
+    assert '<span class="swatch striped"></span>ignored</span>' in written
+
+
 def test_exit_statuses_and_sentences_of_the_command(command):
     clean(command.folder / "data")
     options = ("-m", "atrous", "inspect", *MINE, PAIRED, "data.root=data", "hydra.run.dir=out", "samples=0")
@@ -240,15 +341,18 @@ def test_exit_statuses_and_sentences_of_the_command(command):
 
 
 def test_an_interruption_leaves_what_was_read(command):
+    """Two of the pictures are pipes, at which both processes wait when Ctrl-C comes."""
     root = command.folder / "data"
     for index in range(8):
-        draw(root, "train", f"{index}", index)
+        draw(root, "train", f"{index:03}", index)
         draw(root, "val", f"{index}", 100 + index)
-    large = Image.effect_noise((2048, 1024), 60).convert("RGB")
-    large.save(root / "images/train/0.png")
-    for index in range(1, 400):  # names of one large file
+    for index in range(8, 96):  # names of one file
         for kind in ("images", "labels"):
-            (root / kind / "train" / f"copy{index}.png").symlink_to(root / kind / "train" / "0.png")
+            (root / kind / "train" / f"{index:03}.png").symlink_to(root / kind / "train" / "000.png")
+    pipes = [root / "images/train" / f"{index:03}.png" for index in (2 * CHUNK, 3 * CHUNK)]
+    for pipe in pipes:
+        pipe.unlink()
+        os.mkfifo(pipe)
     script = [sys.executable, "-m", "atrous", "inspect", *MINE, "data.root=data", "output=out"]
     splits = "data.splits={train: train, val: val}"
     running = subprocess.Popen(
@@ -260,18 +364,34 @@ def test_an_interruption_leaves_what_was_read(command):
         text=True,
         start_new_session=True,
     )
-    assert running.stdout.readline() == "reading 415 pictures and their labels\n"
-    time.sleep(3)
+    watchdog = threading.Timer(60, os.killpg, (running.pid, signal.SIGKILL))  # or a failure would hang
+    watchdog.start()
+    assert running.stdout.readline() == "reading 104 pictures and their labels\n"
+    held = [opened_by_a_reader(pipe, running) for pipe in pipes]
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the workers as well
+    assert running.stdout.readline() == "interrupted: waiting for the pictures that are being read\n"
+    for pipe in held:
+        os.close(pipe)
     printed, said = running.communicate(timeout=60)
+    watchdog.cancel()
     assert running.returncode == 130, printed + said
     assert "Traceback" not in said
     found = json.loads((command.folder / "out" / "inspection.json").read_text())
     assert not found["complete"]
-    assert 0 < found["num_read"] < 415
-    assert f"interrupted: {found['num_read']} of 415 pictures were read" in printed
+    assert 4 * CHUNK <= found["num_read"] < 104
+    assert f"interrupted: {found['num_read']} of 104 pictures were read" in printed
     assert (command.folder / "out" / "inspection.html").is_file()
     assert " more files: the same picture twice in one split" in printed
+
+
+def opened_by_a_reader(pipe, running):
+    """The pipe's other end, once a process waits at it."""
+    while running.poll() is None:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # no reader yet
+            time.sleep(0.01)
+    raise AssertionError("".join(running.communicate()))
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,17 @@ def inspect(cfg: DictConfig) -> None:
     """Read every file once, say what is wrong, and end with the exit status that a script asks for."""
     from atrous.inspection import exit_status, look_at, report
 
+    plan, num_workers = build.plan(cfg), build.num_workers(cfg)
     layout = build.layout(cfg)
     listings = build.listings(cfg, layout)
     draw = build.samples(cfg, layout)
-    scanned = look_at(listings, layout, cfg.data.num_workers)
+    scanned = look_at(listings, layout, num_workers)
     output = Path(cfg.paths.output)
     about = {
         "data": build.choice("data"),
         "root": str(cfg.data.root),
         "label_format": str(layout.label_format),
     }
-    found = report(scanned, build.plan(cfg), output, about, draw)
+    found = report(scanned, plan, output, about, draw)
     print(f"inspection.html and inspection.json in {output}")
     sys.exit(exit_status(scanned, found))

@@ -35,6 +35,9 @@ class Index:
 
     of_colors: ClassVar[bool] = False
 
+    def __str__(self) -> str:
+        return "numbers (the value, or the palette's index)"
+
     def __call__(self, pixels: Pixels, labels: LabelSet) -> NDArray[np.uint8]:
         """Class indices.  Raises ValueError: a raw id that the label set does not have."""
         if pixels.size and int(pixels.max()) > 255:
@@ -60,6 +63,9 @@ class Colors:
     colors: Mapping[str, Sequence[Any]] | None = None
     ignore: Sequence[Sequence[int]] = ()
     of_colors: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return "colours, " + ("those of the label set" if self.colors is None else "those of the config")
 
     def __call__(self, pixels: Pixels, labels: LabelSet) -> NDArray[np.uint8]:
         """Class indices.
@@ -102,6 +108,9 @@ class Threshold:
 
     above: int = 127
     of_colors: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"light on dark (class 1 where the grey value lies above {self.above})"
 
     def __call__(self, pixels: Pixels, labels: LabelSet) -> NDArray[np.uint8]:
         """Class indices, 0 and 1.  Raises ValueError: a label set of more classes."""

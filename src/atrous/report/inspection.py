@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from atrous.labels import LabelSet
-from atrous.report.page import drawing, photo, shrink, shrink_indices, write_page
+from atrous.report.layers import STRIPES, draw_indices
+from atrous.report.page import photo, shrink, shrink_indices, write_page
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 MOST_VALUES = 64  # that the page lists
@@ -38,7 +39,7 @@ def print_inspection(data: Mapping[str, Any]) -> None:
 
 
 def _split_table(data: Mapping[str, Any]) -> Table:
-    table = Table(title=f"label set {data['label_set']}: splits", title_justify="left")
+    table = Table(title=f"label set {escape(data['label_set'])}: splits", title_justify="left")
     table.add_column("split")
     for name in ("pictures", "read", "sound", "sizes"):
         table.add_column(name, justify="right")
@@ -46,7 +47,7 @@ def _split_table(data: Mapping[str, Any]) -> Table:
         sizes = list(seen["sizes"])
         listed = ", ".join(sizes[:2]) + (f" and {len(sizes) - 2} more" if len(sizes) > 2 else "")
         numbers = (str(seen[key]) for key in ("num_pairs", "num_read", "num_sound"))
-        table.add_row(split, *numbers, listed)
+        table.add_row(escape(split), *numbers, listed)
     return table
 
 
@@ -54,11 +55,11 @@ def _class_table(data: Mapping[str, Any]) -> Table:
     table = Table(title="classes: % of labelled pixels, and pictures that show them", title_justify="left")
     table.add_column("class")
     for name in (*data["splits"], "median frequency"):
-        table.add_column(name, justify="right")
+        table.add_column(escape(name), justify="right")
     for row in class_rows(data):
         cells = [f"{100 * each['share']:.2f}  {each['pictures']:>5}" for each in row["splits"]]
         weight = row["weights"].get("median_frequency")
-        table.add_row(row["name"], *cells, "-" if weight is None else f"{weight:.3g}")
+        table.add_row(escape(row["name"]), *cells, "-" if weight is None else f"{weight:.3g}")
     return table
 
 
@@ -105,7 +106,8 @@ def write_inspection(
         title=f"Inspection of {data['data']}",
         seen=data,
         rows=class_rows(data),
-        colors=colors | {"ignored": "#000000"},
+        colors=colors,
+        stripes=STRIPES,
         values=data["label_values"][:MOST_VALUES],
         near=near,
         photos={name: photo(shrink(pixels, LONGEST_PHOTO)) for name, pixels in photos.items()},
@@ -113,7 +115,7 @@ def write_inspection(
             {
                 "name": name,
                 "image": photo(shrink(image, LONGEST_SAMPLE)),
-                "labels": drawing(shrink_indices(indices, LONGEST_SAMPLE), labels.palette),
+                "labels": draw_indices(shrink_indices(indices, LONGEST_SAMPLE), labels.colors),
                 "classes": ", ".join(
                     labels.classes[index] for index in np.unique(indices) if index < labels.num_classes
                 ),

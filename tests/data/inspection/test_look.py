@@ -1,5 +1,8 @@
 """One pair is looked at as a training would read it."""
 
+import pickle
+import tracemalloc
+
 import numpy as np
 import pytest
 from fabricate import colored, grey, palette, smooth_mask
@@ -48,6 +51,31 @@ def test_counts_are_those_of_the_labels_as_they_are_read(tmp_path, label_format,
     if record.seen.values is not None:
         assert sum(record.seen.values.values()) == 40 * 56
     assert (record.seen.values is None) == (len(ids) > 1024)
+
+
+def test_what_is_held_of_a_label_file_is_small(tmp_path):
+    """However many values it has: as a worker hands it over."""
+    sizes = []
+    for count in (256, 1024, 1100):
+        colors = [(value, value, value) for value in range(256)] if count == 256 else MANY[:count]
+        ids = np.arange(48 * 64).reshape(48, 64) % len(colors)
+        record = look("train", pair(tmp_path, ids, colored(colors)), LABELS, Threshold(), sign=False)
+        assert len(record.seen.values or {}) == len(record.seen.meanings) == (count if count <= 1024 else 0)
+        packed = pickle.dumps(record)
+        tracemalloc.start()
+        held = [pickle.loads(packed) for _ in range(10)]
+        sizes.append(tracemalloc.get_traced_memory()[0] / len(held))
+        tracemalloc.stop()
+    assert sizes[2] < 4_000
+    assert sizes[0] < sizes[2] + 256 * 18 + 2_000
+    assert sizes[1] < sizes[2] + 1024 * 18 + 2_000
+
+
+def test_labels_of_many_values_in_16_bits_are_not_listed(tmp_path):
+    made = pair(tmp_path, np.arange(2000).reshape(40, 50), lambda ids: Image.fromarray(ids.astype(np.uint16)))
+    record = look("train", made, LABELS, INDEX, sign=False)
+    assert record.seen.values is None
+    assert [problem.kind for problem in record.problems] == ["unknown_value"]
 
 
 def test_what_stops_a_training_is_a_problem_in_the_same_words(tmp_path):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
+from atrous.data.layouts.pairs import Unmatched
 from atrous.data.reading import read_labels
 
 
@@ -83,3 +84,16 @@ def test_label_sets_on_a_real_frame(real_data):
     assert 0 < ignored.mean() < 0.2
     assert (by_size[20] == np.where(ignored, LABEL_SETS[20].classes.index("misc"), by_size[19])).all()
     assert (LABEL_SETS[19].raw_table[by_size[34]] == by_size[19]).all()
+
+
+def test_what_either_split_of_trainval_lacks_is_told(tmp_path):
+    fabricate.cityscapes(tmp_path)
+    layout = Cityscapes(tmp_path)
+    lacking = [layout.pairs(split)[0] for split in ("train", "val")]
+    whole = len(layout.pairs("trainval")) - 2
+    for pair in lacking:
+        pair.label.unlink()
+    with pytest.raises(Unmatched, match=str(lacking[0].image)) as told:
+        layout.pairs("trainval")
+    assert told.value.without_label == [pair.image for pair in lacking]
+    assert len(told.value.pairs) == whole

@@ -5,7 +5,8 @@ from fabricate import write_pair, write_text
 from atrous.data.layouts.camvid import CamVid
 from atrous.data.layouts.cityscapes import Cityscapes
 from atrous.data.layouts.lists import Csv, Ids, ListFile
-from atrous.data.layouts.sources import Folders
+from atrous.data.layouts.pairs import Unmatched
+from atrous.data.layouts.sources import Folders, Fractions
 
 BOTH = Folders("images", "labels")
 
@@ -179,3 +180,41 @@ def test_a_missing_list_shows_the_tree(tmp_path):
         ValueError, match=r"list/val\.lst: no such file or folder; the tree must look like this"
     ):
         Cityscapes(tmp_path, lists="list").pairs("val")
+
+
+def test_all_that_a_list_names_in_vain_is_told(root):
+    """By ids and by lines: the first in the message, all of them beside the pairs that are whole."""
+    for name in "ad":
+        (root / f"labels/{name}_mask.png").unlink(missing_ok=True)
+    (root / "images/b.jpg").unlink()
+    write_pair(root / "images/d.jpg", None, [0, 1], 3)
+    write_text(root / "val.txt", "dacbx")
+    folders = Folders("images", "labels", label_ending="_mask")
+    lines = ListFile("lines.txt")
+    write_text(root / "lines.txt", [f"images/{name}.jpg labels/{name}_mask.png" for name in "dacbx"])
+    for source, first, last in (
+        (Ids("{split}.txt", folders), "'d' has no label under", "'x' has no picture under"),
+        (lines, "labels/d_mask.png is missing", "images/x.jpg is missing"),
+        (Fractions(lines, {"val": 1}), "labels/d_mask.png is missing", "images/x.jpg is missing"),
+    ):
+        with pytest.raises(
+            Unmatched, match=rf"line 1: .*{first}.* \(and 3 more\); add .*correct the list"
+        ) as told:
+            source(root, "val")
+        assert [pair.name for pair in told.value.pairs] == ["c"]
+        assert [path.name for path in told.value.without_label] == ["d.jpg", "a.jpg"]
+        assert [path.name for path in told.value.without_image] == ["b_mask.png"]
+        (missing,) = told.value.missing
+        assert "line 5: " in missing
+        assert last in missing
+
+
+def test_a_list_of_cityscapes_that_lacks_a_file_still_has_its_own_names(tmp_path):
+    fabricate.cityscapes(tmp_path)
+    pairs = Cityscapes(tmp_path).pairs("val")
+    lines = [f"{pair.image.relative_to(tmp_path)} {pair.label.relative_to(tmp_path)}" for pair in pairs]
+    write_text(tmp_path / "list/val.lst", lines)
+    pairs[0].label.unlink()
+    with pytest.raises(Unmatched, match="is missing") as told:
+        Cityscapes(tmp_path, lists="list").pairs("val")
+    assert [pair.name for pair in told.value.pairs] == [pair.name for pair in pairs[1:]]

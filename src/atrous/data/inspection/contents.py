@@ -56,7 +56,7 @@ def _mixed(scanned: Scanned, listing: Listing, batch: int, remedy: str) -> Itera
     if len(sizes) > 1 and batch > 1:
         words = [f"{size[0]}x{size[1]}" for size, _ in sizes.most_common()]
         yield Finding(
-            "error",
+            "error" if listing.needed else "warning",
             "mixed_sizes",
             f"split '{listing.split}': pictures of {len(sizes)} sizes ({some(words, 4)}) do not fit batches "
             f"of {batch}",

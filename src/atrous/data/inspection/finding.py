@@ -21,7 +21,8 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 class Finding:
     """What a person must know.
 
-    severity: an error stops a training, or teaches it something wrong; a warning is for a person to judge.
+    severity: an error stops a training, teaches it something wrong, or scores it by pictures that it knows; a
+        warning is for a person to judge.
     kind: one word for scripts.  sentence: what was found, where, and what was expected.  remedy: what to do.
     examples: each of the files, or what is said of it.
     """
@@ -64,20 +65,37 @@ class Scanned:
         """The split that is trained on."""
         return next(listing.split for listing in self.listings if "train" in listing.stages)
 
+    def part(self, needed: bool) -> "Scanned":
+        """Without near-duplicates, what a training reads, or what only a test would."""
+        listings = [listing for listing in self.listings if listing.needed == needed]
+        splits = {listing.split for listing in listings}
+        others = {record.pair for record in self.records if record.split not in splits}
+        records = [
+            record
+            for record in self.records
+            if record.split in splits and (needed or record.pair not in others)
+        ]
+        return Scanned(self.labels, listings, records, (), self.complete)
+
     def of(self, split: str) -> list[Record]:
         """The records of a split."""
         return [record for record in self.records if record.split == split]
 
     def counts(self, split: str) -> NDArray[np.int64]:
         """Pixels of each class in each labelled picture: int64 (num_pictures, C + 1), ignored ones last."""
-        rows = [record.seen.counts for record in self.of(split) if record.seen is not None]
-        return np.stack(rows) if rows else np.zeros((0, self.labels.num_classes + 1), np.int64)
+        return count_pixels(self.of(split), self.labels)
 
     @cached_property
     def counted(self) -> Mapping[str, NDArray[np.int64]]:
         """``counts`` of each split that has labelled pixels."""
         every = {listing.split: self.counts(listing.split) for listing in self.listings}
         return {split: counts for split, counts in every.items() if counts[:, :-1].any()}
+
+
+def count_pixels(records: Sequence[Record], labels: LabelSet) -> NDArray[np.int64]:
+    """Pixels of each class in each of the pictures that have labels: int64 (num_pictures, C + 1)."""
+    rows = [record.seen.counts for record in records if record.seen is not None]
+    return np.stack(rows) if rows else np.zeros((0, labels.num_classes + 1), np.int64)
 
 
 def more(listed: Sized) -> str:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from atrous.data.inspection.contents import content_findings
 from atrous.data.inspection.finding import SEVERITIES, Finding, Plan, Scanned, Severity, more
@@ -16,6 +17,13 @@ FILES = {
     "turned by its EXIF orientation, which is not applied",
 }
 
+PARTNERS = ("picture without label", "label without picture", "listing")
+ALONE = (
+    "add its partner, or take the file out of the folder or the list; where it is so of most, the config "
+    "names other folders, endings or paths than theirs"
+)
+NOWHERE = "add the files, correct the list, or say what its paths are relative to"
+
 
 def findings(scanned: Scanned, plan: Plan) -> list[Finding]:
     """What there is to say, errors first."""
@@ -23,8 +31,8 @@ def findings(scanned: Scanned, plan: Plan) -> list[Finding]:
     found = [
         *_split_findings(scanned.listings),
         *_partner_findings(scanned.listings),
-        *_file_findings(scanned),
-        *mask_findings(scanned, plan),
+        *_of_files(scanned.part(needed=True), plan),
+        *(_lowered(each) for each in _of_files(scanned.part(needed=False), plan)),
         *_same_findings(scanned),
         *_near_findings(scanned),
         *content_findings(scanned, plan),
@@ -48,7 +56,7 @@ def _split_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
                 else f"mend it, {another}"
             )
             yield Finding(severity, "listing", f"split '{listing.split}': {sentence}", remedy)
-        elif not (listing.pairs or listing.without_label or listing.without_image):
+        elif not (listing.pairs or listing.without_label or listing.without_image or listing.missing):
             yield Finding(
                 severity, "empty_split", f"split '{listing.split}' is empty", f"put pictures there, {another}"
             )
@@ -61,23 +69,47 @@ def _split_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
             )
 
 
+def _of_files(scanned: Scanned, plan: Plan) -> list[Finding]:
+    """What is wrong with files, one by one."""
+    return [
+        *_file_findings(scanned),
+        *mask_findings(scanned, plan),
+    ]
+
+
+def _lowered(finding: Finding) -> Finding:
+    """Of files that no training reads: it would not stop for them."""
+    return replace(finding, severity="warning") if finding.severity == "error" else finding
+
+
 def _partner_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
-    """Files without a partner, each told once."""
-    alone: dict[str, dict[str, None]] = {"picture without label": {}, "label without picture": {}}
+    """Files without a partner, and those that a list names in vain, each told once."""
+    told: set[str] = set()
+    for needed in (True, False):
+        for kind, said in _without_partner([each for each in listings if each.needed == needed]).items():
+            fresh = tuple(one for one in said if one not in told)
+            told.update(fresh)
+            if fresh:
+                nowhere = kind == "listing"
+                yield Finding(
+                    "error" if needed else "warning",
+                    kind.replace(" ", "_"),
+                    fresh[0] + ("" if nowhere else f": {kind}") + more(fresh),
+                    NOWHERE if nowhere else ALONE,
+                    fresh,
+                )
+
+
+def _without_partner(listings: Sequence[Listing]) -> dict[str, dict[str, None]]:
+    """By kind: the files, or the sentences about lines whose files are nowhere."""
+    alone: dict[str, dict[str, None]] = {kind: {} for kind in PARTNERS}
     for listing in listings:
         bare = [pair.image for pair in listing.pairs if pair.label is None]
         bare = [] if len(bare) == len(listing.pairs) else bare
-        alone["picture without label"] |= dict.fromkeys(map(str, [*listing.without_label, *bare]))
-        alone["label without picture"] |= dict.fromkeys(map(str, listing.without_image))
-    for kind, paths in alone.items():
-        if paths:
-            yield Finding(
-                "error",
-                kind.replace(" ", "_"),
-                f"{next(iter(paths))}: {kind}{more(paths)}",
-                "add its partner, or take the file out of the folder or the list",
-                tuple(paths),
-            )
+        said = ([*listing.without_label, *bare], listing.without_image, listing.missing)
+        for kind, files in zip(PARTNERS, said, strict=True):
+            alone[kind] |= dict.fromkeys(map(str, files))
+    return alone
 
 
 def _file_findings(scanned: Scanned) -> Iterator[Finding]:

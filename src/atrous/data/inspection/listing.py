@@ -12,6 +12,7 @@ class Listing:
     """What stands on disk for a split.
 
     stages: those that read it: train, val, test.
+    missing: what is said of lines of a list whose files are not there at all.
     error: why the pairs could not be listed.
     """
 
@@ -20,6 +21,7 @@ class Listing:
     pairs: Sequence[Pair] = ()
     without_label: Sequence[Path] = ()
     without_image: Sequence[Path] = ()
+    missing: Sequence[str] = ()
     error: str | None = None
 
     @property
@@ -34,6 +36,8 @@ def list_split(layout: Layout, split: str, stages: Sequence[str], limit: int | N
     try:
         return Listing(split, stages, layout.pairs(split)[:limit])
     except Unmatched as error:
-        return Listing(split, stages, error.pairs[:limit], error.without_label, error.without_image)
+        return Listing(
+            split, stages, error.pairs[:limit], error.without_label, error.without_image, error.missing
+        )
     except ValueError as error:
         return Listing(split, stages, error=str(error))

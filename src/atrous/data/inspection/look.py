@@ -30,20 +30,46 @@ class Problem(NamedTuple):
     sentence: str
 
 
+class Table(NamedTuple):
+    """The values of a label file as arrays, 10 or 18 bytes a value: those of all files are held at once.
+
+    values: int32 (K, 1 or 3).  pixels: uint32 (K,), of each.  indices: int16 (K,), of its class or the ignore
+    index; -1 where it has none.
+    """
+
+    values: NDArray[np.int32]
+    pixels: NDArray[np.uint32]
+    indices: NDArray[np.int16]
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a label file holds.
 
-    values: pixels of each value; None where there are more than ``MOST_VALUES``.
-    meanings: the values' class indices or the ignore index; an unknown one is left out.
+    table: its values; None where there are more than ``MOST_VALUES``.
     counts: int64 (C + 1,), pixels of each class, the ignored ones last.
     """
 
     size: Size
     mode: str
-    values: Mapping[Value, int] | None
-    meanings: Mapping[Value, int]
+    table: Table | None
     counts: NDArray[np.int64]
+
+    @property
+    def values(self) -> dict[Value, int] | None:
+        """Pixels of each value; None where there are more than ``MOST_VALUES``."""
+        if self.table is None:
+            return None
+        return dict(zip(map(tuple, self.table.values.tolist()), self.table.pixels.tolist(), strict=True))
+
+    @property
+    def meanings(self) -> dict[Value, int]:
+        """The values' class indices or the ignore index; an unknown one is left out."""
+        if self.table is None:
+            return {}
+        known = self.table.indices >= 0
+        values, indices = self.table.values[known].tolist(), self.table.indices[known].tolist()
+        return dict(zip(map(tuple, values), indices, strict=True))
 
 
 @dataclass(frozen=True)
@@ -100,20 +126,30 @@ def _look_at_labels(
         pixels = label_pixels(image, path, label_format)
     except ValueError as error:  # colours where an index is expected
         problems.append(Problem("color_mask", str(error)))
-        return Seen(image.size, image.mode, _values(image, True), {}, counts_row(histogram, labels))
+        return Seen(image.size, image.mode, _table(_values(image, True), {}), counts_row(histogram, labels))
     values = _values(image, label_format.of_colors)
     if values is None:
         try:
             histogram = np.bincount(label_format(pixels, labels).ravel(), minlength=256)
         except ValueError as error:
             problems.append(Problem("unknown_value", f"{path}: {error}"))
-        return Seen(image.size, image.mode, None, {}, counts_row(histogram, labels))
+        return Seen(image.size, image.mode, None, counts_row(histogram, labels))
     meanings, unknown = _meanings(values, labels, label_format)
     if unknown is not None:
         problems.append(Problem("unknown_value", f"{path}: {unknown}"))
     for value, meaning in meanings.items():
         histogram[meaning] += values[value]
-    return Seen(image.size, image.mode, values, meanings, counts_row(histogram, labels))
+    return Seen(image.size, image.mode, _table(values, meanings), counts_row(histogram, labels))
+
+
+def _table(values: Mapping[Value, int] | None, meanings: Mapping[Value, int]) -> Table | None:
+    if values is None:
+        return None
+    return Table(
+        np.array(list(values), np.int32),
+        np.array(list(values.values()), np.uint32),
+        np.array([meanings.get(value, -1) for value in values], np.int16),
+    )
 
 
 def _values(image: Image.Image, of_colors: bool) -> dict[Value, int] | None:
@@ -122,6 +158,8 @@ def _values(image: Image.Image, of_colors: bool) -> dict[Value, int] | None:
         counted = (image.convert("RGB") if of_colors else image).getcolors(MOST_VALUES)
         return None if counted is None else {_value(value): count for count, value in counted}
     values, counts = np.unique(np.asarray(image), return_counts=True)
+    if len(values) > MOST_VALUES:
+        return None
     return {(int(value),): int(count) for value, count in zip(values, counts, strict=True)}
 
 

@@ -127,8 +127,9 @@ def _unknown(found: list[Record], plan: Plan) -> list[Finding]:
     pixels: Counter[Value] = Counter()
     for record in found:
         assert record.seen is not None
+        meanings = record.seen.meanings
         for value, count in (record.seen.values or {}).items():
-            if value not in record.seen.meanings:
+            if value not in meanings:
                 pixels[value] += count
     words = [
         f"{value[0] if len(value) == 1 else list(value)} ({count} pixels)"

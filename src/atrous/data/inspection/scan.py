@@ -30,17 +30,20 @@ def scan(
 
     num_workers: processes; None: a core each; 0: none but this one.
     tell: is told how many pictures have been read, and of how many.
-    An interruption (Ctrl-C) ends the reading, and what was read comes back.
+    An interruption (Ctrl-C) ends the reading, and what was read, or handed to a process, comes back.
     """
     chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
     num_workers = min(num_workers if num_workers is not None else os.cpu_count() or 1, len(chunks))
     found: dict[int, list[Record]] = {}
+
+    def take(index: int, records: list[Record]) -> None:
+        found[index] = records
+        tell(sum(map(len, found.values())), len(pairs))
+
     complete = True
     try:
         work = _in_processes if num_workers > 1 else _here
-        for index, records in work(chunks, (labels, label_format, sign), num_workers):
-            found[index] = records
-            tell(sum(map(len, found.values())), len(pairs))
+        work(chunks, (labels, label_format, sign), num_workers, take)
     except KeyboardInterrupt:
         complete = False
     except BrokenProcessPool:
@@ -53,25 +56,30 @@ def scan(
 
 _What = tuple[LabelSet, LabelFormat, bool]
 _Chunk = Sequence[tuple[str, Pair]]
+_Take = Callable[[int, list[Record]], None]
 
 
-def _here(chunks: Sequence[_Chunk], what: _What, num_workers: int) -> Iterator[tuple[int, list[Record]]]:
+def _here(chunks: Sequence[_Chunk], what: _What, num_workers: int, take: _Take) -> None:
     for index, chunk in enumerate(chunks):
-        yield index, _look_at(chunk, what)
+        take(index, _look_at(chunk, what))
 
 
-def _in_processes(
-    chunks: Sequence[_Chunk], what: _What, num_workers: int
-) -> Iterator[tuple[int, list[Record]]]:
+def _in_processes(chunks: Sequence[_Chunk], what: _What, num_workers: int, take: _Take) -> None:
+    futures: dict[Future[list[Record]], int] = {}
     # Spawned: a forked process may hang on locks that a thread of this one held.
     with ProcessPoolExecutor(num_workers, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
         try:
             with _uninterrupted():
-                futures: dict[Future[list[Record]], int] = {
-                    pool.submit(_look_at, chunk, what): index for index, chunk in enumerate(chunks)
-                }
-            for future in as_completed(list(futures)):
-                yield futures.pop(future), future.result()
+                futures |= {pool.submit(_look_at, chunk, what): index for index, chunk in enumerate(chunks)}
+            for future in as_completed(futures):
+                take(futures[future], future.result())
+        except KeyboardInterrupt:
+            print("interrupted: waiting for the pictures that are being read", flush=True)
+            pool.shutdown(wait=True, cancel_futures=True)
+            for future, index in futures.items():
+                if not future.cancelled() and future.exception() is None:
+                    take(index, future.result())
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -33,7 +33,7 @@ PLAIN = 100  # a picture of fewer features is compared by its view alone
 
 
 class Signature(NamedTuple):
-    """What pictures are compared by: 1.5 KB, and 36 bytes a feature.
+    """What pictures are compared by: 1.5 KB, and 40 bytes a feature.
 
     views: float16 (len(ZOOMS), VIEW * VIEW), of mean 0 and length 1; all 0 for a picture of one grey.
     points: float32 (K, 2), features in a picture of ``LONGEST`` pixels.  descriptors: uint8 (K, 32).

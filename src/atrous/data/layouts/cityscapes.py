@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.lists import ListFile
-from atrous.data.layouts.pairs import Pair, require_root, require_split
+from atrous.data.layouts.pairs import Pair, Unmatched, joined, require_root, require_split
 from atrous.data.layouts.sources import Folders, find_pairs
 from atrous.labels import IGNORE_INDEX, Color, LabelSet, label_set
 
@@ -138,9 +138,12 @@ class Cityscapes:
         """The pairs of ``train``, ``val``, ``trainval``, or ``test`` (pictures without labels)."""
         require_split(split, ("train", "val", "trainval", "test"), "Cityscapes")
         if split == "trainval":
-            return self.pairs("train") + self.pairs("val")
+            return joined(self.pairs, ("train", "val"))
         if self._lists is not None:
-            listed = find_pairs(ListFile(f"{self._lists}/{{split}}.lst"), self.root, split, __doc__)
+            try:
+                listed = find_pairs(ListFile(f"{self._lists}/{{split}}.lst"), self.root, split, __doc__)
+            except Unmatched as error:
+                raise error.but([_native(pair) for pair in error.pairs]) from None
             pairs = [_native(pair) for pair in listed]
         else:
             labels = None if split == "test" else "gtFine/{split}"

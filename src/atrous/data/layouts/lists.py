@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from atrous.data.layouts.listed import Listed
 from atrous.data.layouts.pairs import IMAGE_SUFFIXES, LABEL_SUFFIXES, Pair, require_split
 from atrous.data.layouts.sources import Folders, fill, names_split
 
@@ -28,20 +29,21 @@ class Ids:
         return names_split(self.list_file) or self.folders.by_split
 
     def __call__(self, root: Path, split: str) -> list[Pair]:
-        """The pairs.  Raises ValueError: a name without picture or labels, or listed twice."""
+        """The pairs.  Raises ValueError: names without picture or labels (Unmatched), or listed twice."""
         images, labels = self.folders.files(root, split)
-        found: dict[str, Pair] = {}
+        found = Listed("add it, or correct the list")
+        listed = set()
         for where, words in _lines(fill(root, self.list_file, split)):
             name = _without_suffix(PurePosixPath(words[0]).name).removesuffix(self.folders.image_ending)
-            for kind, files in (("picture", images), ("label", labels)):
-                if files is not None and name not in files:
-                    raise ValueError(
-                        f"{where}: '{name}' has no {kind} under {root}; add it, or correct the list"
-                    )
-            if name in found:
+            if name in listed:
                 raise ValueError(f"{where}: '{name}' is listed twice; keep one of the two lines")
-            found[name] = Pair(name, images[name], None if labels is None else labels[name])
-        return [found[name] for name in sorted(found)]
+            listed.add(name)
+            image, label = images.get(name), None if labels is None else labels.get(name)
+            wrong = None
+            if image is None or (labels is not None and label is None):
+                wrong = f"{where}: '{name}' has no {'picture' if image is None else 'label'} under {root}"
+            found.add(name, image, label, wrong)
+        return found.pairs()
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ class ListFile:
         return names_split(self.list_file)
 
     def __call__(self, root: Path, split: str) -> list[Pair]:
-        """The pairs.  Raises ValueError: a line of another form, a file that is missing or listed twice."""
+        """The pairs.
+
+        Raises ValueError: a line of another form, files that are missing (Unmatched) or listed twice.
+        """
         return _listed_pairs(self._entries(root, split), root, self.images, self.labels, self.prefix)
 
     def _entries(self, root: Path, split: str) -> Iterator["_Entry"]:
@@ -102,7 +107,7 @@ class Csv:
     def __call__(self, root: Path, split: str) -> list[Pair]:
         """The pairs.
 
-        Raises ValueError: a missing column or split, a file that is missing or listed twice.
+        Raises ValueError: a missing column or split, files that are missing (Unmatched) or listed twice.
         """
         return _listed_pairs(self._entries(root, split), root, self.images, self.labels, self.prefix)
 
@@ -132,39 +137,45 @@ class _Entry(NamedTuple):
 
 
 def _listed_pairs(entries: Iterator[_Entry], root: Path, images: str, labels: str, prefix: str) -> list[Pair]:
-    """The pairs that a list names.  Raises ValueError: a file is missing, or a picture is listed twice."""
-    found: dict[Path, Path | None] = {}
+    """The pairs that a list names.  Raises ValueError: files are missing, or a picture is listed twice."""
+    lines: dict[Path, tuple[Path | None, Path | None, str | None]] = {}
     for where, image, label in entries:
-        path = _listed_file(where, root, images, image, prefix, IMAGE_SUFFIXES)
-        if path in found:
-            raise ValueError(f"{where}: {path} is listed twice; keep one of the two lines")
-        found[path] = (
-            None if label is None else _listed_file(where, root, labels, label, prefix, LABEL_SUFFIXES)
-        )
-    pairs: dict[str, Pair] = {}
-    for name, (path, label_path) in zip(_names(list(found)), found.items(), strict=True):
-        if name in pairs:
-            raise ValueError(f"{path}: same name as {pairs[name].image}; keep one of the two in the list")
-        pairs[name] = Pair(name, path, label_path)
-    return [pairs[name] for name in sorted(pairs)]
+        if prefix:
+            image, label = _cut(image, prefix), None if label is None else _cut(label, prefix)
+        path = _listed_file(root, images, image, IMAGE_SUFFIXES)
+        label_path = None if label is None else _listed_file(root, labels, label, LABEL_SUFFIXES)
+        named = path or root / images / image
+        if named in lines:
+            raise ValueError(f"{where}: {named} is listed twice; keep one of the two lines")
+        wrong = None
+        if path is None:
+            wrong = f"{where}: {named} is missing"
+        elif label is not None and label_path is None:
+            wrong = f"{where}: {root / labels / label} is missing"
+        lines[named] = path, label_path, wrong
+    found = Listed(
+        "add the file, correct the list, or say what its paths are relative to (the source's images, labels "
+        "and prefix)"
+    )
+    names = iter(_names([path for path, _, _ in lines.values() if path is not None]))
+    for path, label_path, wrong in lines.values():
+        found.add("" if path is None else next(names), path, label_path, wrong)
+    return found.pairs()
 
 
-def _listed_file(
-    where: str, root: Path, folder: str, entry: str, prefix: str, suffixes: frozenset[str]
-) -> Path:
-    """The file that an entry names, whatever its suffix."""
-    if prefix and entry.startswith(prefix):
-        entry = entry.removeprefix(prefix).lstrip("/")
+def _cut(entry: str, prefix: str) -> str:
+    return entry.removeprefix(prefix).lstrip("/") if entry.startswith(prefix) else entry
+
+
+def _listed_file(root: Path, folder: str, entry: str, suffixes: frozenset[str]) -> Path | None:
+    """The file that an entry names, whatever its suffix; None: there is none."""
     for base in dict.fromkeys((root / folder, root)):
         path = base / entry
         stem = path.with_name(_without_suffix(path.name))
         for candidate in (path, *(Path(f"{stem}{suffix}") for suffix in sorted(suffixes))):
             if candidate.is_file():
                 return candidate
-    raise ValueError(
-        f"{where}: {root / folder / entry} is missing; add the file, correct the list, or say what its paths "
-        "are relative to (the source's images, labels and prefix)"
-    )
+    return None
 
 
 def _names(images: Sequence[Path]) -> list[str]:

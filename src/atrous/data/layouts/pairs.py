@@ -2,7 +2,7 @@
 tree.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -105,19 +105,56 @@ def match(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Pair]:
     return pairs
 
 
+def joined(find: Callable[[str], list[Pair]], splits: Iterable[str]) -> list[Pair]:
+    """The pairs of several splits.  Raises Unmatched: what all of them lack."""
+    pairs: list[Pair] = []
+    errors: list[Unmatched] = []
+    for split in splits:
+        try:
+            pairs += find(split)
+        except Unmatched as error:
+            pairs += error.pairs
+            errors.append(error)
+    if errors:
+        raise Unmatched(
+            pairs,
+            [path for error in errors for path in error.without_label],
+            [path for error in errors for path in error.without_image],
+            [line for error in errors for line in error.missing],
+            str(errors[0]),
+        )
+    return pairs
+
+
 class Unmatched(ValueError):
-    """Pictures without labels, or labels without a picture, and the pairs that are whole."""
+    """Pictures without labels, or labels without a picture, and the pairs that are whole.
+
+    missing: what is said of each line of a list whose files are not there at all.
+    said: the message; None: the first file, and how many more.
+    """
 
     def __init__(
-        self, pairs: list[Pair], without_label: Sequence[Path], without_image: Sequence[Path]
+        self,
+        pairs: list[Pair],
+        without_label: Sequence[Path],
+        without_image: Sequence[Path],
+        missing: Sequence[str] = (),
+        said: str | None = None,
     ) -> None:
         self.pairs = pairs
         self.without_label = without_label
         self.without_image = without_image
-        if without_label:
+        self.missing = missing
+        if said is not None:
+            super().__init__(said)
+        elif without_label:
             super().__init__(_unmatched("picture without label", without_label))
         else:
             super().__init__(_unmatched("label without picture", without_image))
+
+    def but(self, pairs: list[Pair]) -> "Unmatched":
+        """The same of other whole pairs."""
+        return Unmatched(pairs, self.without_label, self.without_image, self.missing, str(self))
 
 
 def _unmatched(what: str, paths: Sequence[Path]) -> str:

@@ -120,8 +120,7 @@ class Fractions:
         try:
             return self._share(self.source(root, split), split)
         except Unmatched as error:
-            pairs = self._share(error.pairs, split)
-            raise Unmatched(pairs, error.without_label, error.without_image) from None
+            raise error.but(self._share(error.pairs, split)) from None
 
     def _share(self, pairs: Sequence[Pair], split: str) -> list[Pair]:
         shuffled = sorted(pairs, key=self._rank)
