@@ -116,8 +116,8 @@ def _common(runs: Sequence[Found], evaluation: str | None, notes: list[str]) -> 
         )
     if not own:
         notes.append(
-            "No evaluation is common to the runs but the last validation of their trainings; for another split "
-            "run evaluate on each."
+            "No evaluation is common to the runs but the last validation of their trainings; for others "
+            "run evaluate on each of them."
         )
     return own[0] if own else VALIDATION
 

@@ -51,7 +51,7 @@ def _split_findings(listings: Sequence[Listing]) -> Iterator[Finding]:
         if listing.error is not None:
             sentence, _, tree = listing.error.partition("; the tree must look like this:\n\n")
             remedy = (
-                f"mend the tree, {another}; it must look like this:\n\n{tree}"
+                f"mend the tree, {another}; how it must look is in inspection.html\n\n{tree}"
                 if tree
                 else f"mend it, {another}"
             )
