@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import fabricate
 import numpy as np
@@ -363,6 +364,8 @@ def test_an_interruption_leaves_what_was_read(command):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # what starts in the background, as these tests may, would hand on that it ignores Ctrl-C
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     watchdog = threading.Timer(60, os.killpg, (running.pid, signal.SIGKILL))  # or a failure would hang
     watchdog.start()
