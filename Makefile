@@ -34,9 +34,10 @@ format: .venv/installed  ## mend style and formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/installed  ## measure start-up and the input pipeline, against peers in the same run
+bench: .venv/installed  ## measure start-up, the input pipeline and inspect, against peers in the same run
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/input_pipeline.py
+	$(BIN)/python benchmarks/inspection.py
 
 wheel: .venv/installed  ## build dist/atrous-*.whl
 	$(BIN)/python -m build --wheel
