@@ -74,9 +74,8 @@ def main() -> None:
     candidates(many, np.arange(SEARCHED), np.arange(SEARCHED, SEARCHED + AMONG))
     seconds = time.perf_counter() - start
     for name, value in found.items():
-        print(
-            f"{name:28s} {value:8.1f} ms of processor time a pair, {value / found['read alone']:.2f} of reading"
-        )
+        ratio = value / found["read alone"]
+        print(f"{name:28s} {value:8.1f} ms of processor time a pair, {ratio:.2f} of reading")
     print(f"{'a picture is held as':28s} {kilobytes:8.1f} KB")
     print(f"{f'{SEARCHED} among {AMONG} by their views':28s} {seconds:8.1f} s")
     found |= {"kilobytes": kilobytes, "search_seconds": seconds}
