@@ -26,7 +26,7 @@ def mask_findings(scanned: Scanned, plan: Plan) -> list[Finding]:
     unknown = _with(labelled, "unknown_value", told)
     return [
         *_binary(binary, len(labelled), scanned.labels, plan),
-        *_colored(colored, scanned.labels, plan),
+        *_colored(colored, len(labelled), scanned.labels, plan),
         *_unknown(unknown, plan),
     ]
 
@@ -85,25 +85,29 @@ def _binary(found: list[Record], num_labelled: int, labels: LabelSet, plan: Plan
     ]
 
 
-def _colored(found: list[Record], labels: LabelSet, plan: Plan) -> list[Finding]:
+def _colored(found: list[Record], num_labelled: int, labels: LabelSet, plan: Plan) -> list[Finding]:
     if not found:
         return []
-    colors: Counter[Value] = Counter()
-    for record in found:
-        assert record.seen is not None
-        colors.update(record.seen.values or {})
+    if 2 * len(found) < num_labelled:
+        remedy = "most label files hold an index: save these so too, or take them out"
+    else:
+        remedy = _colors_remedy(found, labels) if plan.own_labels else NATIVE
     return [
         Finding(
             "error",
             "color_mask",
             f"{_path(found[0])}: labels in colours where the index of a class is expected{more(found)}",
-            _colors_remedy(colors, labels) if plan.own_labels else NATIVE,
+            remedy,
             tuple(problem.sentence for record in found for problem in record.problems),
         )
     ]
 
 
-def _colors_remedy(colors: Counter[Value], labels: LabelSet) -> str:
+def _colors_remedy(found: list[Record], labels: LabelSet) -> str:
+    colors: Counter[Value] = Counter()
+    for record in found:
+        assert record.seen is not None
+        colors.update(record.seen.values or {})
     if not colors:
         return "they hold more than 1024 colours: save them without compression losses, in a colour a class"
     named: dict[Value, str] = dict(zip(labels.colors, labels.classes, strict=True))
