@@ -9,7 +9,7 @@ from atrous.comparison.statistics import occurrences
 from atrous.metrics.bootstrap import NUM_RESAMPLES
 from atrous.metrics.paired import MIN_PICTURES, enough
 
-FEW = 50  # pictures; measured (docs/compare.md): of 20, intervals hold 91 %
+FEW = 50  # pictures; percentile intervals of small samples are too narrow
 MAX_KEYS = 6  # of the configs' differences that are named
 
 
