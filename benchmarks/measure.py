@@ -1,8 +1,8 @@
-"""What every benchmark shares: rounds in turn, medians with their spread, ratios to a peer, and where it is written.
+"""What every benchmark shares: rounds in turn, medians with their spread, and ratios to a peer.
 
 A benchmark makes tables of ways to do one thing, one of which is the peer.  ``publish`` prints them, writes
-``<benchmark>.json`` with the facts of the machine beside the script, and puts the same tables into
-docs/performance.md, between the lines <!-- benchmark --> and <!-- /benchmark -->.  With --quick it prints only.
+them with the facts of the machine as JSON beside the script, and puts them into docs/performance.md, between
+the lines <!-- benchmark --> and <!-- /benchmark -->; with --quick it only prints.
 """
 
 import argparse
@@ -26,8 +26,9 @@ LIBRARIES = ("torch", "lightning", "segmentation-models-pytorch", "torchmetrics"
 class Table:
     """Rounds of several ways to do one thing.
 
-    unit: of the figures, of which less is better.  rounds: by way, a figure a round, the same round in the same
-    place.  peer: the way that the others are compared with; None: no ratios.
+    unit: of the figures, of which less is better.
+    rounds: by way, a figure a round, the same round in the same place.
+    peer: the way that the others are compared with; None: no ratios.
     """
 
     title: str
