@@ -40,13 +40,17 @@ class Index:
 
     def __call__(self, pixels: Pixels, labels: LabelSet) -> NDArray[np.uint8]:
         """Class indices.  Raises ValueError: a raw id that the label set does not have."""
-        if pixels.size and int(pixels.max()) > 255:
-            raise _not_listed(int(pixels.max()), labels)
-        mapped: NDArray[np.int16] = labels.raw_table[pixels.astype(np.uint8)]
-        unknown = mapped == UNKNOWN
-        if unknown.any():
-            raise _not_listed(int(pixels[unknown][0]), labels)
-        return mapped.astype(np.uint8)
+        import cv2  # here: a wrong path is told without it
+
+        if pixels.dtype != np.uint8:
+            if pixels.size and int(pixels.max()) > 255:
+                raise _not_listed(int(pixels.max()), labels)
+            pixels = pixels.astype(np.uint8)
+        counts = cv2.calcHist([pixels], [0], None, [256], [0, 256]).ravel()
+        unknown = np.flatnonzero((counts > 0) & (labels.raw_table == UNKNOWN))
+        if len(unknown):
+            raise _not_listed(int(unknown[0]), labels)
+        return np.asarray(cv2.LUT(pixels, labels.raw_table.astype(np.uint8)), np.uint8)
 
 
 INDEX = Index()

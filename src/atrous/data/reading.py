@@ -1,12 +1,15 @@
 """Pictures and label files from disk to pixels; what is wrong with a file is said by its name."""
 
+import io
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from atrous.data.decoders import PNG_START, Damaged, decoded_grey, decoded_rgb
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
 from atrous.labels import UNKNOWN, LabelSet
@@ -42,9 +45,19 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """A picture: uint8 (H, W, 3), RGB.
 
     Grey and palette pictures become RGB; an alpha channel that hides nothing is dropped.
-    Raises ValueError: unreadable or truncated, more than 8 bits a channel, or partly transparent.
+    A JPEG has no checksum: where its decoder stumbles but finishes, a warning names the file.
+    Raises ValueError: unreadable, damaged or truncated, more than 8 bits a channel, or partly transparent.
     """
-    return rgb(open_picture(path), path)
+    content, damage = _content(path), ""
+    try:
+        pixels = decoded_rgb(content)
+    except Damaged as error:
+        pixels, damage = None, str(error)
+    if pixels is None:
+        pixels = rgb(_opened(content, path), path)
+    if damage:
+        warnings.warn(f"{path}: damaged ({damage}); some of its pixels may be wrong", stacklevel=2)
+    return pixels
 
 
 def rgb(image: Image.Image, path: Path) -> NDArray[np.uint8]:
@@ -66,10 +79,16 @@ def rgb(image: Image.Image, path: Path) -> NDArray[np.uint8]:
 def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX) -> NDArray[np.uint8]:
     """Class indices: uint8 (H, W), 0..C-1 and the ignore index.
 
-    Raises ValueError: unreadable or truncated, of the wrong number of channels, or a value that the label set
-    or the format does not have.
+    Raises ValueError: unreadable, damaged or truncated, of the wrong number of channels, or a value that the
+    label set or the format does not have.
     """
-    pixels = label_pixels(open_picture(path), path, label_format)
+    content = _content(path)
+    try:
+        pixels: NDArray[Any] | None = (decoded_rgb if label_format.of_colors else decoded_grey)(content)
+    except Damaged as error:
+        raise _unreadable(path, error) from error
+    if pixels is None:
+        pixels = label_pixels(_opened(content, path), path, label_format)
     try:
         return label_format(pixels, labels)
     except ValueError as error:
@@ -115,18 +134,41 @@ def _channel(image: Image.Image, path: Path, hint: str = "") -> NDArray[Any]:
 
 
 def open_picture(path: Path) -> Image.Image:
-    """The decoded file, in its own mode.  Raises ValueError: unreadable, truncated, or 16 bits a channel."""
+    """The decoded file, in its own mode.
+
+    Raises ValueError: unreadable, damaged, truncated, or 16 bits a channel.
+    """
+    return _opened(_content(path), path)
+
+
+def _content(path: Path) -> bytes:
     try:
-        with Image.open(path) as image:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _opened(content: bytes, path: Path) -> Image.Image:
+    try:
+        if content.startswith(PNG_START):  # Pillow decodes some damage to wrong pixels without a word
+            with Image.open(io.BytesIO(content)) as image:
+                image.verify()
+        with Image.open(io.BytesIO(content)) as image:
             deep_color = image.mode.startswith(("RGB", "LA")) and any(
                 ";16" in str(tile) for tile in image.tile
             )
             image.load()
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: cannot be read as a picture ({error}); replace the file") from error
+        raise _unreadable(path, error) from error
     if deep_color:  # pillow would keep the high bytes without a word
         raise ValueError(f"{path}: 16 bits a channel; expected 8 bits: convert it first")
     return image
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    reason = "of no known kind" if isinstance(error, UnidentifiedImageError) else error
+    reason = error.strerror or reason if isinstance(error, OSError) else reason
+    return ValueError(f"{path}: cannot be read as a picture ({reason}); replace the file")
 
 
 def size(pixels: NDArray[np.uint8]) -> str:

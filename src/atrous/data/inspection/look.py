@@ -14,7 +14,7 @@ from atrous.class_weights import counts_row
 from atrous.data.inspection.similar import Signature, signature
 from atrous.data.label_formats import LabelFormat
 from atrous.data.layouts.pairs import Pair
-from atrous.data.reading import label_pixels, open_picture, rgb, sizes_differ
+from atrous.data.reading import label_pixels, open_picture, read_image, sizes_differ
 from atrous.labels import LabelSet
 
 MOST_VALUES = 1024  # a label file of more colours is a photograph, or smoothed: they say nothing one by one
@@ -99,7 +99,7 @@ def look(split: str, pair: Pair, labels: LabelSet, label_format: LabelFormat, si
     problems: list[Problem] = []
     size = digest = signed = seen = None
     try:
-        pixels = rgb(open_picture(pair.image), pair.image)
+        pixels = read_image(pair.image)
         size = (pixels.shape[1], pixels.shape[0])
         digest = hashlib.sha256(pixels.data).digest() + repr(size).encode()
         signed = signature(pixels) if sign else None
