@@ -86,7 +86,7 @@ class CropAugment:
         )
         may_flip = focus is None or self.mirror_table[focus] == focus
         if rng.random() < self.flip_probability and may_flip:
-            image, labels = image[:, ::-1], self.mirror_table[labels[:, ::-1]]
+            image, labels = cv2.flip(image, 1), cv2.LUT(cv2.flip(labels, 1), self.mirror_table)
         if self.photometric is not None:  # before the padding, which is to stay the mean
             self.photometric.set_random_seed(int(rng.integers(2**31)))
             image = self.photometric(image=np.ascontiguousarray(image))["image"]
@@ -100,6 +100,8 @@ class CropAugment:
         for _ in range(10):
             pixel = None if wanted is None else np.unravel_index(rng.choice(wanted), labels.shape)
             window = draw_window(labels.shape, self.crop_size, factor, rng, pixel)
+            if self.max_class_share >= 1:
+                break
             if largest_class_share(window.cut(labels), self.ignore_index) <= self.max_class_share:
                 break
         return window
@@ -141,9 +143,9 @@ def draw_window(
 
 def largest_class_share(labels: Labels, ignore_index: int) -> float:
     """The most frequent class's share of the labelled pixels, in [0, 1]; 0 where nothing is labelled."""
-    counts = np.bincount(labels.ravel(), minlength=256)
+    counts = cv2.calcHist([labels], [0], None, [256], [0, 256]).ravel()
     counts[ignore_index] = 0
-    total = int(counts.sum())
+    total = counts.sum(dtype=np.float64)
     return float(counts.max() / total) if total else 0.0
 
 
