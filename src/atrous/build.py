@@ -6,6 +6,7 @@ Heavy imports stay inside the functions: a wrong path in a config is told before
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     import lightning as L
     import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from atrous.checkpoint import Checkpoint
-    from atrous.data.datamodule import SegmentationData
-    from atrous.data.dataset import Augment
+    from atrous.data.datamodule import BatchJitter, SegmentationData
+    from atrous.data.dataset import Augment, Read, Sample
     from atrous.data.inspection.finding import Plan
     from atrous.data.inspection.listing import Listing
     from atrous.data.mix import Mix
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
 
 
 # The data options that cannot change what a score means.
-EVALUATION_DATA = ("root", "eval_batch_size", "num_workers")
+EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir")
+# What the augment group says of the device, and no augmentation in the workers takes.
+DEVICE_AUGMENT = ("device", "colors", "jitter")
 
 
 def layout(cfg: DictConfig) -> Layout:
@@ -177,19 +180,34 @@ def samples(cfg: DictConfig, where: Layout) -> "Draw":
     if not num:
         return lambda pairs, counts: []
     from atrous.data.dataset import SegmentationDataset
+    from atrous.data.reading import Files
     from atrous.data.sampler import Order, Shuffled
 
     labels = where.labels
-    augment = _augment(cfg, labels)
+    augment, jitter = _augment(cfg, labels), _jitter(cfg, labels)
 
     def draw(pairs: Sequence[Pair], counts: "NDArray[np.int64]") -> "list[Drawn]":
         mix = _mix(cfg, labels, lambda: counts)
         order: Order = _make(cfg.sampling, counts=lambda: counts) if cfg.get("sampling") else Shuffled()
-        dataset = SegmentationDataset(pairs, labels, augment, seed, where.label_format, mix)
-        drawn = [dataset[key] for key in order(len(pairs), seed, 0)[:num]]
-        return [(each.name, each.image.permute(1, 2, 0).numpy(), each.labels.numpy()) for each in drawn]
+        read = Files(labels, where.label_format)
+        dataset = SegmentationDataset(pairs, read, augment, seed, mix, jitter)
+        drawn = [dataset[key] for key in islice(order(len(pairs), seed, 0), num)]
+        images = [each.image for each in drawn]
+        if jitter is not None:
+            images = [_jittered(jitter, each) for each in drawn]
+        return [
+            (each.name, image.permute(1, 2, 0).numpy(), each.labels.numpy())
+            for each, image in zip(drawn, images, strict=True)
+        ]
 
     return draw
+
+
+def _jittered(jitter: "BatchJitter", sample: "Sample") -> "Tensor":
+    """The picture of a sample as the device would get it, uint8 (3, H, W)."""
+    assert sample.colors is not None
+    changed = jitter(sample.image[None], sample.labels[None], sample.colors[None])
+    return changed[0].round().byte()
 
 
 def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) -> "SegmentationData":
@@ -198,8 +216,7 @@ def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) ->
 
     return SegmentationData(
         found,
-        where.labels,
-        where.label_format,
+        reader(cfg, where),
         seed=cfg.seed,
         batch_size=cfg.data.batch_size,
         eval_batch_size=cfg.data.eval_batch_size,
@@ -208,10 +225,34 @@ def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) ->
     )
 
 
+def reader(cfg: DictConfig, where: Layout) -> "Read":
+    """From a pair to its pixels, as data.cache keeps them.  Raises ValueError: an unknown kind of cache."""
+    from lightning.pytorch.utilities import rank_zero_warn
+
+    from atrous.data.cache import PixelCache
+    from atrous.data.cached import Cached, memory_folder
+    from atrous.data.reading import Files
+
+    files = Files(where.labels, where.label_format)
+    kind = cfg.data.get("cache")
+    if kind in (None, "none"):
+        return files
+    if kind not in ("ram", "disk"):
+        raise ValueError(f"data.cache={kind}: expected none, ram or disk")
+    folder = memory_folder() if kind == "ram" else cache_folder(cfg)
+    return Cached(files, PixelCache(folder, tell=rank_zero_warn))
+
+
+def cache_folder(cfg: DictConfig) -> Path:
+    """Where decoded pixels are kept on disk."""
+    return Path(cfg.data.cache_dir).expanduser()
+
+
 def _training_samples(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> dict[str, Any]:
     """How the training samples are drawn, augmented and mixed."""
     counts = cache(lambda: _class_counts(cfg, pairs, where))
-    made = {"augment": _augment(cfg, where.labels), "mix": _mix(cfg, where.labels, counts)}
+    made: dict[str, Any] = {"augment": _augment(cfg, where.labels), "mix": _mix(cfg, where.labels, counts)}
+    made["jitter"] = _jitter(cfg, where.labels)
     if cfg.get("sampling"):
         made["order"] = _make(cfg.sampling, counts=counts)
     return made
@@ -220,13 +261,25 @@ def _training_samples(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> 
 def _augment(cfg: DictConfig, labels: LabelSet) -> "Augment | None":
     if cfg.augment is None:
         return None
+    parts = OmegaConf.to_container(cfg.augment, resolve=True)
+    assert isinstance(parts, dict)
+    if parts.get("device"):
+        parts["photometric"] = None
     made: Augment = _make(
-        cfg.augment,
+        OmegaConf.create({key: value for key, value in parts.items() if key not in DEVICE_AUGMENT}),
         crop_size=cfg.data.crop_size,
         mirror_table=labels.mirror_table,
         ignore_index=labels.ignore_index,
         mean=list(cfg.model.mean),
     )
+    return made
+
+
+def _jitter(cfg: DictConfig, labels: LabelSet) -> "BatchJitter | None":
+    """What changes colours on the device, in the place of augment.photometric."""
+    if cfg.augment is None or not cfg.augment.get("device") or cfg.augment.photometric is None:
+        return None
+    made: BatchJitter = _make(cfg.augment.jitter, ignore_index=labels.ignore_index, fill=list(cfg.model.mean))
     return made
 
 
@@ -435,7 +488,7 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
         given |= {f"inference.{key}": value for key, value in cfg.inference.items()}
     for key, value in given.items():
         if value is not None:
-            OmegaConf.update(run, key, value, merge=False)
+            OmegaConf.update(run, key, value, merge=False, force_add=True)
     OmegaConf.update(run, "paths.output", cfg.paths.output)
     OmegaConf.update(run, "data.splits.test", cfg.split)
     OmegaConf.update(run, "data.limits.test", None)

@@ -32,6 +32,7 @@ from omegaconf.errors import (
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
     "inspect": "look at a data set:       atrous inspect data=camvid",
+    "cache": "decode a data set once:   atrous cache data=cityscapes paths.data=FOLDER",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",

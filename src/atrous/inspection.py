@@ -1,15 +1,12 @@
 """A data set looked at, and what is said of it: printed, as inspection.json, and as a page."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from atrous.data.inspection.finding import Finding, Plan, Scanned, count_pixels
 from atrous.data.inspection.findings import findings
@@ -19,6 +16,7 @@ from atrous.data.inspection.scan import scan
 from atrous.data.inspection.similar import Near, find_near
 from atrous.data.inspection.summary import summary
 from atrous.data.layouts.pairs import Layout, Pair
+from atrous.data.processes import progress
 from atrous.data.reading import read_image
 from atrous.report.inspection import print_inspection, write_inspection
 
@@ -39,7 +37,7 @@ def look_at(listings: Sequence[Listing], layout: Layout, num_workers: int | None
     pairs = [(listing.split, pair) for listing in listings for pair in listing.pairs]
     several = sum(bool(listing.pairs) for listing in listings) > 1
     print(f"reading {len(pairs)} pictures and their labels", flush=True)
-    with _progress("reading") as tell:
+    with progress("reading") as tell:
         records, complete = scan(pairs, layout.labels, layout.label_format, several, num_workers, tell)
     near: list[Near] = []
     if complete:
@@ -55,7 +53,7 @@ def _near(records: Sequence[Record], splits: Sequence[str]) -> list[Near]:
     signed = [index for index, record in enumerate(records) if record.signature is not None]
     signatures = [record.signature for index in signed if (record := records[index]).signature is not None]
     groups = [splits.index(records[index].split) for index in signed]
-    with _progress("comparing") as tell:
+    with progress("comparing") as tell:
         found = find_near(signatures, groups, tell)
     placed = [near._replace(first=signed[near.first], second=signed[near.second]) for near in found]
     return [near for near in placed if records[near.first].digest != records[near.second].digest]
@@ -94,13 +92,3 @@ def exit_status(scanned: Scanned, found: Sequence[Finding]) -> int:
     if not scanned.complete:
         return 130
     return int(any(each.severity == "error" for each in found))
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar, and what is to be told how many are done, and of how many."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

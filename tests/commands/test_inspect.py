@@ -22,7 +22,7 @@ from test_conf import CHOICES
 
 from atrous import build
 from atrous.commands.inspect import inspect
-from atrous.data.inspection.scan import CHUNK
+from atrous.data.processes import CHUNK
 from atrous.data.statistics import class_counts
 from atrous.labels import voc_color
 from atrous.report.layers import STRIPES

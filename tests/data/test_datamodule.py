@@ -6,6 +6,7 @@ from atrous import build
 from atrous.data.datamodule import SegmentationData, collate
 from atrous.data.dataset import Sample
 from atrous.data.layouts.sources import Folders
+from atrous.data.reading import Files
 from atrous.labels import label_set
 
 LABELS = label_set("mine", ["ground", "left", "right"])
@@ -55,7 +56,7 @@ def test_rare_classes_are_seen_more(composed):
 def test_evaluation_reads_every_picture_once_at_native_size(tmp_path):
     fabricate.folder(tmp_path)
     pairs = {"val": Folders()(tmp_path, "val")}
-    data = SegmentationData(pairs, LABELS, seed=0, batch_size=8, eval_batch_size=2, num_workers=0)
+    data = SegmentationData(pairs, Files(LABELS), seed=0, batch_size=8, eval_batch_size=2, num_workers=0)
     batches = list(data.val_dataloader())
     assert [name for batch in batches for name in batch["names"]] == [pair.name for pair in pairs["val"]]
     assert batches[0]["images"].shape == (2, 3, 48, 64)
@@ -65,7 +66,7 @@ def test_evaluation_reads_every_picture_once_at_native_size(tmp_path):
 def test_too_few_pictures_for_a_batch(tmp_path):
     fabricate.folder(tmp_path)
     pairs = {"train": Folders()(tmp_path, "train")}
-    data = SegmentationData(pairs, LABELS, seed=0, batch_size=9, num_workers=0)
+    data = SegmentationData(pairs, Files(LABELS), seed=0, batch_size=9, num_workers=0)
     with pytest.raises(
         ValueError, match=r"8 pictures, too few for one batch of data.batch_size=9 on each of 1 devices"
     ):

@@ -8,7 +8,7 @@ from atrous.data.dataset import SampleKey, SegmentationDataset
 from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import ClassMix
-from atrous.data.reading import read_image, read_labels
+from atrous.data.reading import Files, read_image, read_labels
 from atrous.labels import label_set
 
 LABELS = label_set("mine", ["ground", "left", "right"])
@@ -105,7 +105,7 @@ def test_labels_outside_the_label_set_are_named(tmp_path, pixels, message):
 
 def test_picture_and_labels_of_different_size(tmp_path):
     image, label = saved(tmp_path / "i.png", PIXELS), saved(tmp_path / "l.png", np.zeros((5, 6), np.uint8))
-    dataset = SegmentationDataset([Pair("i", image, label)], LABELS, None, seed=0)
+    dataset = SegmentationDataset([Pair("i", image, label)], Files(LABELS), None, seed=0)
     with pytest.raises(ValueError, match=r"l\.png: labels of 6x5 pixels for a picture of 5x6 \(.*i\.png\)"):
         dataset[SampleKey(0, 0)]
 
@@ -113,12 +113,14 @@ def test_picture_and_labels_of_different_size(tmp_path):
 def test_a_sample_is_uint8_at_native_size(tmp_path):
     write_pair(tmp_path / "i.png", tmp_path / "l.png", [0, 1, 2, 255], 0)
     pair = Pair("i", tmp_path / "i.png", tmp_path / "l.png")
-    image, labels, name, _ = SegmentationDataset([pair], LABELS, None, seed=0)[SampleKey(0, 0)]
+    image, labels, name, *_ = SegmentationDataset([pair], Files(LABELS), None, seed=0)[SampleKey(0, 0)]
     assert (image.dtype, labels.dtype, name) == (labels.dtype, image.dtype, "i")
     assert str(image.dtype) == "torch.uint8"
     assert image.shape == (3, 48, 64)
     assert labels.shape == (48, 64)
-    unlabelled = SegmentationDataset([pair._replace(label=None)], LABELS, None, seed=0)[SampleKey(0, 0)]
+    unlabelled = SegmentationDataset([pair._replace(label=None)], Files(LABELS), None, seed=0)[
+        SampleKey(0, 0)
+    ]
     assert (unlabelled.labels == 255).all()
 
 
@@ -133,7 +135,9 @@ def test_a_sample_is_a_function_of_seed_and_key(tmp_path):
     mix = ClassMix(LABELS, probability=0.5)
 
     def pixels(seed, *key):
-        sample = SegmentationDataset(two_pairs(tmp_path), LABELS, augment, seed, mix=mix)[SampleKey(*key)]
+        sample = SegmentationDataset(two_pairs(tmp_path), Files(LABELS), augment, seed, mix=mix)[
+            SampleKey(*key)
+        ]
         return sample.image.numpy().tobytes() + sample.labels.numpy().tobytes()
 
     keys = [
@@ -163,7 +167,9 @@ def test_a_partner_is_augmented_too_and_only_its_pixels_are_pasted(tmp_path):
             assert (second[1] == read_labels(pairs[1].label, LABELS)).all()
             return second
 
-    image, labels, name, _ = SegmentationDataset(pairs, LABELS, augment, 0, mix=Everything())[SampleKey(0, 0)]
+    image, labels, name, *_ = SegmentationDataset(pairs, Files(LABELS), augment, 0, mix=Everything())[
+        SampleKey(0, 0)
+    ]
     assert calls == [None, 2]
     assert name == "p0"
     assert (labels.numpy() == read_labels(pairs[1].label, LABELS)).all()

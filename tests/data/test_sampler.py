@@ -54,7 +54,7 @@ def test_training_deals_out_without_repeats_and_evenly(num_samples, world_size, 
 
 @given(sizes)
 def test_shuffled_is_every_sample_once(num_samples):
-    keys = Shuffled()(num_samples, 0, 0)
+    keys = list(Shuffled()(num_samples, 0, 0))
     assert sorted(keys, key=lambda key: key.index) == [SampleKey(0, index) for index in range(num_samples)]
 
 
@@ -81,7 +81,7 @@ def test_the_order_does_not_depend_on_the_number_of_devices(order):
 def test_a_share_is_drawn_by_class_evenly_from_pictures_that_hold_it(num_samples, share, min_pixels, seed):
     counts = holding(num_samples, seed=seed)
     counts[0, :3] = 60  # whatever min_pixels is
-    keys = ClassUniform(lambda: counts, share, min_pixels)(num_samples, seed, 0)
+    keys = list(ClassUniform(lambda: counts, share, min_pixels)(num_samples, seed, 0))
     assert len(keys) == num_samples
     focused = [key for key in keys if key.focus is not None]
     assert len(focused) == round(share * num_samples)

@@ -9,6 +9,7 @@ from atrous.data.layouts.cihp import Cihp
 from atrous.data.layouts.cityscapes import Cityscapes
 from atrous.data.layouts.mads import Mads
 from atrous.data.layouts.voc import Voc
+from atrous.data.reading import Files
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 CASES = [
@@ -44,9 +45,7 @@ CASES = [
 def test_samples(real_data, folder, layout, options, split, expected):
     """Classes as a look into the files gave them: index or raw id, 255 for the ignored."""
     found = layout(real_data / Path("samples") / folder, **options)
-    data = SegmentationDataset(
-        found.pairs(split), found.labels, None, seed=0, label_format=found.label_format
-    )
+    data = SegmentationDataset(found.pairs(split), Files(found.labels, found.label_format), None, seed=0)
     samples = [data[SampleKey(0, index)] for index in range(len(data))]
     assert {sample.name: set(sample.labels.unique().tolist()) for sample in samples} == expected
     assert all(sample.image.shape == (3, *sample.labels.shape) for sample in samples)
@@ -54,6 +53,6 @@ def test_samples(real_data, folder, layout, options, split, expected):
 
 def test_the_real_mask_is_smooth_and_mostly_background(real_data):
     layout = Mads(real_data / "samples/mads_native/DeepLab", SHARES)
-    data = SegmentationDataset(layout.pairs("train"), layout.labels, None, 0, layout.label_format)
+    data = SegmentationDataset(layout.pairs("train"), Files(layout.labels, layout.label_format), None, 0)
     share = data[SampleKey(0, 0)].labels.float().mean().item()
     assert 0.01 < share < 0.5

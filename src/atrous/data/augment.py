@@ -86,7 +86,8 @@ class CropAugment:
         )
         may_flip = focus is None or self.mirror_table[focus] == focus
         if rng.random() < self.flip_probability and may_flip:
-            image, labels = cv2.flip(image, 1), cv2.LUT(cv2.flip(labels, 1), self.mirror_table)
+            image = np.asarray(cv2.flip(image, 1), np.uint8)
+            labels = np.asarray(cv2.LUT(cv2.flip(labels, 1), self.mirror_table), np.uint8)
         if self.photometric is not None:  # before the padding, which is to stay the mean
             self.photometric.set_random_seed(int(rng.integers(2**31)))
             image = self.photometric(image=np.ascontiguousarray(image))["image"]

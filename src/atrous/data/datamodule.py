@@ -2,37 +2,45 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import lightning as L
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, default_collate
 
 from atrous.data.batch import Batch
-from atrous.data.dataset import Augment, Sample, SegmentationDataset
-from atrous.data.label_formats import INDEX, LabelFormat
+from atrous.data.dataset import Augment, Jitter, Read, Sample, SegmentationDataset
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Mix
 from atrous.data.sampler import EvaluationSampler, Order, Shuffled, TrainingSampler
-from atrous.labels import LabelSet
+
+
+class BatchJitter(Jitter, Protocol):
+    """Changes the colours of a batch on the device."""
+
+    def __call__(self, images: Tensor, labels: Tensor, drawn: Tensor) -> Tensor:
+        """Float (N, 3, H, W) in [0, 255], of uint8 (N, 3, H, W), uint8 (N, H, W) and float32 (N, K)."""
+        ...
 
 
 class SegmentationData(L.LightningDataModule):
     """Loaders over lists of pairs: drawn and augmented for training, native and in order for evaluation.
 
     pairs: by stage, "train", "val" and "test"; a stage that does not run may be absent.
-    label_format: how the label files spell the classes.
+    read: from a pair to its pixels.
     batch_size, eval_batch_size: pictures a device and step.
     num_workers: a device's; None takes the processor's cores, divided among the devices, 8 at most.
     augment: of training samples; None leaves them at native size.
     order: of the training samples; None shuffles them.
     mix: of two training samples; None leaves them as they are.
+    jitter: of the colours of training batches, on the device; None leaves them as they are.
     """
 
     def __init__(
         self,
         pairs: Mapping[str, Sequence[Pair]],
-        labels: LabelSet,
-        label_format: LabelFormat = INDEX,
+        read: Read,
         *,
         seed: int,
         batch_size: int,
@@ -42,6 +50,7 @@ class SegmentationData(L.LightningDataModule):
         augment: Augment | None = None,
         order: Order | None = None,
         mix: Mix | None = None,
+        jitter: BatchJitter | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1 or eval_batch_size < 1:
@@ -49,8 +58,7 @@ class SegmentationData(L.LightningDataModule):
                 f"data.batch_size={batch_size}, data.eval_batch_size={eval_batch_size}: expected 1 or more"
             )
         self.pairs = pairs
-        self.labels = labels
-        self.label_format = label_format
+        self.read = read
         self.seed = seed
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -59,10 +67,12 @@ class SegmentationData(L.LightningDataModule):
         self.augment = augment
         self.order = order or Shuffled()
         self.mix = mix
+        self.jitter = jitter
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of ``batch_size`` crops; the tail of an epoch that fills no batch is left out."""
-        dataset = self._dataset("train", self.augment, self.mix)
+        pairs = self.pairs["train"]
+        dataset = SegmentationDataset(pairs, self.read, self.augment, self.seed, self.mix, self.jitter)
         rank, world_size = self._place()
         sampler = TrainingSampler(len(dataset), self.order, self.seed, rank, world_size)
         if len(sampler) < self.batch_size:
@@ -81,7 +91,7 @@ class SegmentationData(L.LightningDataModule):
         return self._evaluation_loader("test")
 
     def _evaluation_loader(self, stage: str) -> DataLoader[Sample]:
-        dataset = self._dataset(stage)
+        dataset = SegmentationDataset(self.pairs[stage], self.read, None, self.seed)
         rank, world_size = self._place()
         if len(dataset) < world_size:
             raise ValueError(
@@ -91,10 +101,11 @@ class SegmentationData(L.LightningDataModule):
         sampler = EvaluationSampler(len(dataset), rank, world_size)
         return self._loader(dataset, sampler, self.eval_batch_size, drop_last=False)
 
-    def _dataset(
-        self, stage: str, augment: Augment | None = None, mix: Mix | None = None
-    ) -> SegmentationDataset:
-        return SegmentationDataset(self.pairs[stage], self.labels, augment, self.seed, self.label_format, mix)
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Called by Lightning on the device: change the colours of a training batch."""
+        if self.jitter is not None and batch["colors"] is not None:
+            batch["images"] = self.jitter(batch["images"], batch["labels"], batch["colors"])
+        return batch
 
     def _loader(
         self,
@@ -126,7 +137,7 @@ class SegmentationData(L.LightningDataModule):
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Samples as one batch.
+    """Samples as one batch, with the pictures' channels last in memory.
 
     Raises ValueError: pictures of different sizes.
     """
@@ -136,10 +147,16 @@ def collate(samples: Sequence[Sample]) -> Batch:
             f"pictures of sizes {sorted(sizes)} (height, width) do not fit one batch; set "
             "data.eval_batch_size=1, and for training an augment that crops"
         )
-    objects = [sample.objects for sample in samples if sample.objects is not None]
+    # default_collate stacks into the memory that a worker shares with the main process.
     return {
-        "images": torch.stack([sample.image for sample in samples]),
-        "labels": torch.stack([sample.labels for sample in samples]),
+        "images": default_collate([sample.image.permute(1, 2, 0) for sample in samples]).permute(0, 3, 1, 2),
+        "labels": default_collate([sample.labels for sample in samples]),
         "names": [sample.name for sample in samples],
-        "objects": torch.stack(objects) if len(objects) == len(samples) else None,
+        "objects": _stacked([sample.objects for sample in samples]),
+        "colors": _stacked([sample.colors for sample in samples]),
     }
+
+
+def _stacked(tensors: Sequence[Tensor | None]) -> Tensor | None:
+    known = [tensor for tensor in tensors if tensor is not None]
+    return default_collate(known) if len(known) == len(tensors) else None

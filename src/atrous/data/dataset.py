@@ -13,11 +13,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Mix, Pixels
-from atrous.data.reading import read_objects, read_pair
+from atrous.data.reading import read_objects
 from atrous.labels import LabelSet
+
+
+class Read(Protocol):
+    """From a pair to its picture, uint8 (H, W, 3), and its class indices, uint8 (H, W)."""
+
+    @property
+    def labels(self) -> LabelSet:
+        """Whose class indices they are."""
+        ...
+
+    def __call__(self, pair: Pair) -> Pixels:
+        """Both; they may be read-only."""
+        ...
+
+
+class Jitter(Protocol):
+    """How a picture's colours are drawn that change on the device."""
+
+    def draw(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """The numbers of one picture: float32 (K,)."""
+        ...
 
 
 class Augment(Protocol):
@@ -55,36 +75,37 @@ class Sample(NamedTuple):
     """image: uint8 (3, H, W).  labels: uint8 (H, W), 0..C-1 and the ignore index.  name: of the pair.
 
     objects: int32 (H, W), as metrics.instances; None where none are known, or augmentation may move pixels.
+    colors: float32 (K,), what was drawn for its colours; None where they do not change on the device.
     """
 
     image: Tensor
     labels: Tensor
     name: str
     objects: Tensor | None = None
+    colors: Tensor | None = None
 
 
 class SegmentationDataset(Dataset[Sample]):
     """Samples of a list of pairs.
 
-    label_format: how the label files spell the classes.
-    mix: None leaves every sample as it is.
+    mix: None leaves every sample as it is.  jitter: None draws no colours for the device.
     """
 
     def __init__(
         self,
         pairs: Sequence[Pair],
-        labels: LabelSet,
+        read: Read,
         augment: Augment | None,
         seed: int,
-        label_format: LabelFormat = INDEX,
         mix: Mix | None = None,
+        jitter: Jitter | None = None,
     ) -> None:
         self.pairs = pairs
-        self.labels = labels
+        self.read = read
         self.augment = augment
         self.seed = seed
-        self.label_format = label_format
         self.mix = mix
+        self.jitter = jitter
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -97,9 +118,15 @@ class SegmentationDataset(Dataset[Sample]):
             image, labels = self.mix.paste((image, labels), self._augmented(*partner, rng), rng)
         pair, objects = self.pairs[key.index], None
         if self.augment is None and self.mix is None and pair.objects is not None:
-            objects = torch.from_numpy(read_objects(pair.objects, self.labels))
-        return Sample(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(labels), pair.name, objects)
+            objects = torch.from_numpy(read_objects(pair.objects, self.read.labels))
+        colors = None if self.jitter is None else torch.from_numpy(self.jitter.draw(rng))
+        return Sample(_tensor(image).permute(2, 0, 1), _tensor(labels), pair.name, objects, colors)
 
     def _augmented(self, index: int, focus: int | None, rng: np.random.Generator) -> Pixels:
-        image, labels = read_pair(self.pairs[index], self.labels, self.label_format)
+        image, labels = self.read(self.pairs[index])
         return (image, labels) if self.augment is None else self.augment(image, labels, rng, focus)
+
+
+def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """The pixels, which a cache may have lent."""
+    return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy())

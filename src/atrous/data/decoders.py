@@ -5,6 +5,7 @@ everything.  Measured by benchmarks/input.py.
 """
 
 import struct
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,12 @@ except ImportError:
 
 PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 GREY, RGB = 0, 2  # colour types of PNG
+
+
+def versions() -> list[str]:
+    """The libraries that decode here, with their versions."""
+    libraries = ["pillow", *(["kornia-rs"] if png else []), *(["simplejpeg"] if jpeg else [])]
+    return [f"{library} {version(library)}" for library in libraries]
 
 
 class Damaged(ValueError):

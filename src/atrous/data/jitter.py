@@ -64,7 +64,7 @@ def shift_hue(pixels: Tensor, turns: Tensor) -> Tensor:
 
     pixels: float (N, 3, H, W).  turns: (N, 1, 1, 1).
     """
-    red, green, blue = pixels.split(1, 1)
+    red, green, blue = (pixels[:, channel : channel + 1] for channel in range(3))
     value = pixels.amax(1, keepdim=True)
     chroma = value - pixels.amin(1, keepdim=True)
     scale = 1 / chroma.clamp(min=1e-6)
@@ -80,5 +80,5 @@ def shift_hue(pixels: Tensor, turns: Tensor) -> Tensor:
 
 def _grey(pixels: Tensor) -> Tensor:
     """(N, 3, H, W) -> (N, 1, H, W)."""
-    red, green, blue = pixels.split(1, 1)
+    red, green, blue = (pixels[:, channel : channel + 1] for channel in range(3))
     return GREY[0] * red + GREY[1] * green + GREY[2] * blue

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,40 @@ from PIL import Image, UnidentifiedImageError
 from atrous.data.decoders import PNG_START, Damaged, decoded_grey, decoded_rgb
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
+from atrous.data.mix import Pixels
 from atrous.labels import UNKNOWN, LabelSet
 
 CHANNEL_MODES = ("L", "P", "1", "I;16", "I")
 
 
-def read_pair(
-    pair: Pair, labels: LabelSet, label_format: LabelFormat = INDEX
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+@dataclass(frozen=True)
+class Files:
+    """Reads pairs from their files.  label_format: how the label files spell the classes."""
+
+    labels: LabelSet
+    label_format: LabelFormat = INDEX
+
+    def __call__(self, pair: Pair) -> Pixels:
+        """As ``read_pair``."""
+        return read_pair(pair, self.labels, self.label_format)
+
+
+def read_pair(pair: Pair, labels: LabelSet, label_format: LabelFormat = INDEX) -> Pixels:
     """A picture, uint8 (H, W, 3), and its class indices, uint8 (H, W): all ignored where it has no labels.
 
     Raises ValueError: as ``read_image`` and ``read_labels``, or the two are of different sizes.
     """
     image = read_image(pair.image)
-    if pair.label is None:
+    truth = None if pair.label is None else read_labels(pair.label, labels, label_format)
+    return matched(pair, image, truth, labels)
+
+
+def matched(
+    pair: Pair, image: NDArray[np.uint8], truth: NDArray[np.uint8] | None, labels: LabelSet
+) -> Pixels:
+    """What was read of a pair.  truth: None: it has no labels.  Raises ValueError: of different sizes."""
+    if truth is None:
         return image, np.full(image.shape[:2], labels.ignore_index, np.uint8)
-    truth = read_labels(pair.label, labels, label_format)
     if image.shape[:2] != truth.shape:
         raise sizes_differ(pair, size(image), size(truth))
     return image, truth

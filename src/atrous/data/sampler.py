@@ -1,7 +1,7 @@
 """Who sees which sample when: a function of (seed, epoch), the same for any number of workers."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -14,8 +14,8 @@ from atrous.data.dataset import SampleKey
 class Order(Protocol):
     """The samples of an epoch, over all ranks: a pure function of its arguments."""
 
-    def __call__(self, num_samples: int, seed: int, epoch: int) -> list[SampleKey]:
-        """``num_samples`` keys."""
+    def __call__(self, num_samples: int, seed: int, epoch: int) -> Iterable[SampleKey]:
+        """``num_samples`` keys, one after the other: of a million samples they would take much memory."""
         ...
 
 
@@ -25,10 +25,10 @@ class Shuffled:
     def __init__(self, counts: Callable[[], NDArray[np.int64]] | None = None) -> None:
         del counts
 
-    def __call__(self, num_samples: int, seed: int, epoch: int) -> list[SampleKey]:
+    def __call__(self, num_samples: int, seed: int, epoch: int) -> Iterator[SampleKey]:
         """A permutation."""
         order = np.random.default_rng([seed, epoch]).permutation(num_samples)
-        return [SampleKey(epoch, int(index)) for index in order]
+        return (SampleKey(epoch, int(index)) for index in order)
 
 
 class ClassUniform:
@@ -59,22 +59,20 @@ class ClassUniform:
             if pixels.any()
         }
 
-    def __call__(self, num_samples: int, seed: int, epoch: int) -> list[SampleKey]:
+    def __call__(self, num_samples: int, seed: int, epoch: int) -> Iterator[SampleKey]:
         """The two parts, shuffled together."""
         rng = np.random.default_rng([seed, epoch])
         num_by_class = round(self.share * num_samples)
-        drawn: list[tuple[int, int | None]] = [
-            (int(index), None) for index in rng.permutation(num_samples)[num_by_class:]
-        ]
-        for focus in np.resize(rng.permutation(list(self.holders)), num_by_class):
-            drawn.append((int(rng.choice(self.holders[int(focus)])), int(focus)))
-        seen: Counter[int] = Counter()
-        keys = []
-        for place in rng.permutation(num_samples):
-            index, focus = drawn[place]
-            keys.append(SampleKey(epoch, index, seen[index], focus))
+        plain = rng.permutation(num_samples)[num_by_class:]
+        focuses = np.resize(rng.permutation(list(self.holders)), num_by_class)
+        by_class = np.array([rng.choice(self.holders[focus]) for focus in focuses], np.int64)
+        indices = np.concatenate([plain, by_class])
+        order = rng.permutation(num_samples)
+        seen = np.zeros(num_samples, np.int64)
+        for place in order:
+            index, drawn = int(indices[place]), place - len(plain)
+            yield SampleKey(epoch, index, int(seen[index]), int(focuses[drawn]) if drawn >= 0 else None)
             seen[index] += 1
-        return keys
 
 
 class TrainingSampler(Sampler[SampleKey]):
@@ -101,7 +99,7 @@ class TrainingSampler(Sampler[SampleKey]):
 
     def __iter__(self) -> Iterator[SampleKey]:
         keys = self.order(self.num_samples, self.seed, self.epoch)
-        return iter(keys[self.rank :: self.world_size][: len(self)])
+        return islice(keys, self.rank, len(self) * self.world_size, self.world_size)
 
 
 class EvaluationSampler(Sampler[SampleKey]):

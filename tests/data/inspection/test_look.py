@@ -10,9 +10,10 @@ from PIL import Image
 
 from atrous.class_weights import counts_row
 from atrous.data.inspection.look import look
-from atrous.data.inspection.scan import CHUNK, scan
+from atrous.data.inspection.scan import scan
 from atrous.data.label_formats import INDEX, Colors, Threshold
 from atrous.data.layouts.pairs import Pair
+from atrous.data.processes import CHUNK
 from atrous.data.reading import read_labels, read_pair
 from atrous.labels import label_set
 

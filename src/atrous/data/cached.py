@@ -1,0 +1,92 @@
+"""Pairs whose decoded pixels are kept, in memory or on disk."""
+
+import atexit
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrous.data.cache import PixelCache, key_of
+from atrous.data.decoders import versions
+from atrous.data.layouts.pairs import Pair
+from atrous.data.mix import Pixels
+from atrous.data.reading import Files, matched, read_image, read_labels
+
+DECODING = 1  # how files become pixels is another meaning when it changes
+MEMORY = Path("/dev/shm")
+
+
+class Cached:
+    """Reads pairs as ``files`` does, to the last pixel, but decodes each file once.
+
+    A file that has changed is decoded anew, as are labels of another label set or format.
+    """
+
+    def __init__(self, files: Files, cache: PixelCache) -> None:
+        self.files = files
+        self.labels = files.labels
+        self.cache = cache
+        spelt = [type(files.label_format).__qualname__, repr(vars(files.label_format))]
+        self._picture = _digest([DECODING, versions()])
+        self._truth = _digest([DECODING, versions(), files.labels.to_dict(), spelt])
+
+    def __call__(self, pair: Pair) -> Pixels:
+        """As ``read_pair``; the pixels are read-only."""
+        image = self._kept(pair.image, self._picture, read_image)
+        truth = None if pair.label is None else self._kept(pair.label, self._truth, self._read_labels)
+        return matched(pair, image, truth, self.labels)
+
+    def _read_labels(self, path: Path) -> NDArray[np.uint8]:
+        return read_labels(path, self.labels, self.files.label_format)
+
+    def _kept(self, path: Path, meaning: str, read: Callable[[Path], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        try:
+            key = key_of(path, meaning)
+        except OSError:  # what is wrong with it is for the reader to say
+            return read(path)
+        pixels = self.cache.get(key)
+        if pixels is None:
+            pixels = read(path)
+            self.cache.put(key, pixels)
+        return pixels
+
+
+def memory_folder(root: Path = MEMORY) -> Path:
+    """A folder in memory for all of this user's runs on this machine; it goes when the last of them ends.
+
+    What a run left that was killed goes with the next one's end.
+    Raises ValueError: this machine has no file system in memory.
+    """
+    if not root.is_dir():
+        raise ValueError(f"data.cache=ram: this machine has no {root}; use data.cache=disk")
+    folder = root / f"atrous-{os.getuid()}"
+    while True:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        held = os.open(folder / "held", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(held, fcntl.LOCK_SH)
+        if (folder / "held").exists() and (folder / "held").stat().st_ino == os.fstat(held).st_ino:
+            break
+        os.close(held)  # the last run went, and took the folder along, in between
+    atexit.register(_leave, folder, held, os.getpid())
+    return folder
+
+
+def _leave(folder: Path, held: int, owner: int) -> None:
+    if os.getpid() != owner:
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:  # another run is at it
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _digest(meaning: Any) -> str:
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
