@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from atrous.checkpoint import Checkpoint
+    from atrous.data.batch import Sample
     from atrous.data.datamodule import BatchJitter, SegmentationData
-    from atrous.data.dataset import Augment, Read, Sample
+    from atrous.data.dataset import Augment, Read
     from atrous.data.inspection.finding import Plan
     from atrous.data.inspection.listing import Listing
     from atrous.data.mix import Mix

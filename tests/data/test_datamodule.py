@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from atrous import build
-from atrous.data.datamodule import SegmentationData, collate
-from atrous.data.dataset import Sample
+from atrous.data.batch import Sample, collate
+from atrous.data.datamodule import SegmentationData
 from atrous.data.layouts.sources import Folders
 from atrous.data.reading import Files
 from atrous.labels import label_set

@@ -1,18 +1,21 @@
 """Splits and loaders.  Batches leave as uint8; the module normalises them on the device."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import cv2
 import lightning as L
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import DataLoader
 
-from atrous.data.batch import Batch
-from atrous.data.dataset import Augment, Jitter, Read, Sample, SegmentationDataset
+from atrous.data.batch import Batch, Sample, collate
+from atrous.data.dataset import Augment, Jitter, Read, SegmentationDataset
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Mix
+from atrous.data.ring import Ring, RingLoader
 from atrous.data.sampler import EvaluationSampler, Order, Shuffled, TrainingSampler
 
 
@@ -115,15 +118,19 @@ class SegmentationData(L.LightningDataModule):
         drop_last: bool,
     ) -> DataLoader[Sample]:
         num_workers = self._workers()
-        return DataLoader(
+        forked = num_workers > 0 and sys.platform == "linux"
+        kind = RingLoader if forked else DataLoader[Sample]
+        return kind(
             dataset,
             batch_size=batch_size,
             sampler=sampler,
             num_workers=num_workers,
-            collate_fn=collate,
+            collate_fn=Ring(num_workers, batch_size) if forked else collate,
             drop_last=drop_last,
             pin_memory=self.pin_memory and torch.cuda.is_available(),
             persistent_workers=num_workers > 0,
+            worker_init_fn=_one_thread,
+            multiprocessing_context="fork" if forked else None,
         )
 
     def _place(self) -> tuple[int, int]:
@@ -136,27 +143,6 @@ class SegmentationData(L.LightningDataModule):
         return max(1, min(8, (os.cpu_count() or 1) // devices))
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Samples as one batch, with the pictures' channels last in memory.
-
-    Raises ValueError: pictures of different sizes.
-    """
-    sizes = {tuple(sample.labels.shape) for sample in samples}
-    if len(sizes) > 1:
-        raise ValueError(
-            f"pictures of sizes {sorted(sizes)} (height, width) do not fit one batch; set "
-            "data.eval_batch_size=1, and for training an augment that crops"
-        )
-    # default_collate stacks into the memory that a worker shares with the main process.
-    return {
-        "images": default_collate([sample.image.permute(1, 2, 0) for sample in samples]).permute(0, 3, 1, 2),
-        "labels": default_collate([sample.labels for sample in samples]),
-        "names": [sample.name for sample in samples],
-        "objects": _stacked([sample.objects for sample in samples]),
-        "colors": _stacked([sample.colors for sample in samples]),
-    }
-
-
-def _stacked(tensors: Sequence[Tensor | None]) -> Tensor | None:
-    known = [tensor for tensor in tensors if tensor is not None]
-    return default_collate(known) if len(known) == len(tensors) else None
+def _one_thread(worker: int) -> None:
+    """OpenCV would start a thread a core in every worker."""
+    cv2.setNumThreads(0)

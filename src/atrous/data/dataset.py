@@ -5,7 +5,7 @@ What happens to a sample is a function of the seed and its key alone: not of wor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from atrous.data.batch import Sample
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Mix, Pixels
 from atrous.data.reading import read_objects
@@ -69,20 +70,6 @@ class SampleKey:
     index: int
     draw: int = 0
     focus: int | None = None
-
-
-class Sample(NamedTuple):
-    """image: uint8 (3, H, W).  labels: uint8 (H, W), 0..C-1 and the ignore index.  name: of the pair.
-
-    objects: int32 (H, W), as metrics.instances; None where none are known, or augmentation may move pixels.
-    colors: float32 (K,), what was drawn for its colours; None where they do not change on the device.
-    """
-
-    image: Tensor
-    labels: Tensor
-    name: str
-    objects: Tensor | None = None
-    colors: Tensor | None = None
 
 
 class SegmentationDataset(Dataset[Sample]):
