@@ -3,9 +3,10 @@
 python benchmarks/input.py [--quick]
 
 The pictures are 2048x1024 PNGs made of two photographs (of scikit-learn): parts of them, enlarged, with the
-noise of a sensor, and blocks of labels.  All sides decode picture and labels, scale by 0.5 to 2, crop 512x1024,
-flip and jitter; the peers also normalise to float32, as their examples do.  Counted is the processor time of
-the worker and of the main process, an epoch a round; what the device does with device jitter is not in it.
+noise of a sensor, and blocks of labels.  All sides decode picture and labels, scale by 0.5 to 2, crop
+512x1024, flip and jitter; the peers also normalise to float32, as their examples do.  Counted is the
+processor time of the worker and of the main process, an epoch a round; what the device does with device
+jitter is not in it.
 """
 
 import multiprocessing
@@ -103,7 +104,7 @@ class TorchvisionReference(Dataset):
 
 
 def write_pictures(root: Path, num_pictures: int) -> None:
-    """A Cityscapes tree of training pairs; a picture has 2.6 MB, as Cityscapes' own have 2.3 MB on average."""
+    """A Cityscapes tree of training pairs; a picture has about as many bytes as one of Cityscapes."""
     rng = np.random.default_rng(0)
     photographs = load_sample_images().images
     for index in range(num_pictures):

@@ -244,6 +244,14 @@ def reader(cfg: DictConfig, where: Layout) -> "Read":
     return Cached(files, PixelCache(folder, tell=rank_zero_warn))
 
 
+def stages(cfg: DictConfig) -> list[str]:
+    """What stages=[...] names.  Raises ValueError: no list of stages."""
+    chosen, known = plain(cfg)["stages"], list(cfg.data.splits)
+    if not isinstance(chosen, list) or not chosen or not set(chosen) <= set(known):
+        raise ValueError(f"stages={chosen}: expected a list of {', '.join(known)}")
+    return chosen
+
+
 def cache_folder(cfg: DictConfig) -> Path:
     """Where decoded pixels are kept on disk."""
     return Path(cfg.data.cache_dir).expanduser()

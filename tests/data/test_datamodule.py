@@ -77,3 +77,30 @@ def test_sizes_that_fit_no_batch():
     samples = [Sample(torch.zeros(3, *size), torch.zeros(size), "x") for size in ((4, 5), (5, 4))]
     with pytest.raises(ValueError, match=r"\[\(4, 5\), \(5, 4\)\].*set data.eval_batch_size=1"):
         collate(samples)
+
+
+def test_colors_change_on_the_device_by_the_sample_s_key(composed):
+    """The workers leave the colours alone; what the hook makes of a batch is the same for any workers."""
+    plain = loaded(composed, 0, "augment=geometric")
+    cfg = composed("train", "augment.device=true", "data.num_workers=0")
+    layout = build.layout(cfg)
+    hook = build.data(cfg, build.pairs(cfg, layout, ("train",)), layout).on_after_batch_transfer
+    changed = []
+    for num_workers in (0, 2):
+        drawn = loaded(composed, num_workers, "augment.device=true")
+        for epoch, epoch_plain in zip(drawn, plain, strict=True):
+            for batch, other in zip(epoch, epoch_plain, strict=True):
+                assert torch.equal(batch["images"], other["images"])
+                assert batch["colors"].shape == (len(batch["names"]), 4)
+        images = [hook(batch, 0)["images"] for epoch in drawn for batch in epoch]
+        changed.append(torch.stack(images))
+    assert torch.equal(*changed)
+    assert changed[0].dtype == torch.float32
+    difference = changed[0] - torch.stack([batch["images"] for epoch in plain for batch in epoch])
+    assert 5 < difference.abs().mean() < 80
+    assert hook({**plain[0][0]}, 0)["images"].dtype == torch.uint8  # an evaluation's batch
+
+
+def test_no_colors_change_where_none_were_chosen(composed):
+    for options in (("augment=geometric",), ("augment.device=true", "augment.photometric=null")):
+        assert loaded(composed, 0, *options)[0][0]["colors"] is None

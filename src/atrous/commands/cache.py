@@ -11,7 +11,7 @@ def cache(cfg: DictConfig) -> None:
     """Fill data.cache_dir, and end with the exit status that a script asks for."""
     num_workers = build.num_workers(cfg)
     layout = build.layout(cfg)
-    found = build.pairs(cfg, layout, cfg.stages)
+    found = build.pairs(cfg, layout, build.stages(cfg))
 
     from atrous.filling import fill
 

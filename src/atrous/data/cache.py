@@ -7,6 +7,7 @@ process left half-written is never found.  Nothing is ever changed or deleted: a
 grows, and the folder may be deleted between runs.
 """
 
+import errno
 import hashlib
 import math
 import mmap
@@ -26,6 +27,7 @@ Pixels = NDArray[np.uint8]
 
 SHARD_BYTES = 4 * 2**30
 MOST_OPEN = 128  # shards that a process has mapped at once
+SPARED_SHARE, SPARED_BYTES = 0.1, 8 * 2**30  # of the disk, whichever is less: is left free
 PAGE = 4096  # arrays begin at a page of their own
 MOST_RECENT = 1024  # entries that wait for being sorted in
 ENTRY = np.dtype([("key", "<u8", 2), ("offset", "<u8"), ("shape", "<u4", 3), ("check", "<u4")])
@@ -211,37 +213,47 @@ class _Writer:
     def __init__(self, folder: Path, shard_bytes: int) -> None:
         self._folder = folder
         self._shard_bytes = shard_bytes
-        self._pixels: Any = None
-        self._entries: Any = None
+        self._shard = folder / uuid.uuid4().hex
         self._end = 0
+        self._num_entries = 0
 
     def write(self, key: bytes, pixels: Pixels) -> None:
         """Append an array, then its entry.  Raises OSError; what was written of it is given back."""
-        if self._pixels is None or self._end >= self._shard_bytes:
-            name = uuid.uuid4().hex
-            self._pixels = (self._folder / f"{name}.pixels").open("xb", buffering=0)
-            self._entries = (self._folder / f"{name}.index").open("xb", buffering=0)
-            self._end = 0
-        num_entries = self._entries.tell()
+        _require_room(self._folder, pixels.nbytes)
+        if self._end >= self._shard_bytes:
+            self._shard, self._end, self._num_entries = self._folder / uuid.uuid4().hex, 0, 0
         entry = np.zeros(1, ENTRY)
         entry["key"], entry["offset"] = np.frombuffer(key, "<u8"), self._end
         entry["shape"][0, : pixels.ndim] = pixels.shape
         entry["check"] = _check(entry)
-        try:
-            _write_all(self._pixels, np.ascontiguousarray(pixels).data.cast("B"), self._end)
-            os.fdatasync(self._pixels.fileno())
-            _write_all(self._entries, memoryview(entry.tobytes()), num_entries)
-        except OSError:
-            self._pixels.truncate(self._end)
-            self._entries.truncate(num_entries)
-            raise
+        _write(self._shard.with_suffix(".pixels"), np.ascontiguousarray(pixels).data.cast("B"), self._end)
+        place = self._num_entries * ENTRY.itemsize
+        _write(self._shard.with_suffix(".index"), memoryview(entry.tobytes()), place)
+        self._num_entries += 1
         self._end += -(-pixels.size // PAGE) * PAGE
 
 
-def _write_all(file: Any, content: memoryview, offset: int) -> None:
-    file.seek(offset)
-    while content:
-        content = content[file.write(content) :]
+def _require_room(folder: Path, num_bytes: int) -> None:
+    """Raises OSError: the disk would be nearly full, which checkpoints and workers would suffer from."""
+    disk = os.statvfs(folder)
+    total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
+    if free - num_bytes < min(SPARED_SHARE * total, SPARED_BYTES):
+        raise OSError(errno.ENOSPC, f"only {free / 1e9:.1f} GB are free")
+
+
+def _write(path: Path, content: memoryview, offset: int) -> None:
+    """Write at ``offset``, and wait until it is on disk.  Raises OSError; the file then ends there again."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        written = 0
+        while written < len(content):
+            written += os.pwrite(descriptor, content[written:], offset + written)
+        os.fdatasync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, offset)
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def _check(entries: NDArray[np.void]) -> NDArray[np.uint32]:
