@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from atrous.data.layouts.packed import PackedPairs
 from atrous.data.layouts.pairs import Layout, Pair
 from atrous.labels import LabelSet
 from atrous.models.weights import weights_file
@@ -84,13 +85,13 @@ def require_whole_split(cfg: DictConfig) -> None:
 
 def pairs(
     cfg: DictConfig, where: Layout, stages: Sequence[str], may_lack_labels: bool = False
-) -> dict[str, list[Pair]]:
+) -> dict[str, Sequence[Pair]]:
     """The pairs of each stage's split.
 
     may_lack_labels: a split without any labels will do.
     Raises ValueError: an empty split, or what the layout finds wrong.
     """
-    found = {}
+    found: dict[str, Sequence[Pair]] = {}
     for stage in stages:
         split = cfg.data.splits[stage]
         listed = where.pairs(split)
@@ -107,7 +108,7 @@ def pairs(
                 f"{unlabelled[0].image}: no labels, though others of split '{split}' have some; correct the "
                 "list"
             )
-        found[stage] = listed[: cfg.data.limits[stage]]
+        found[stage] = PackedPairs(listed[: cfg.data.limits[stage]])
     return found
 
 
@@ -507,7 +508,7 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
     return run
 
 
-def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, list[Pair]]:
+def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, Sequence[Pair]]:
     """The data set behind an evaluation, and its pictures.
 
     cfg: may say where the data lie.  config: that of the evaluation, plain data with its interpolations.

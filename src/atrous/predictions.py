@@ -1,7 +1,7 @@
 """Folders of predictions: index PNGs, written by this program or by any other."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from atrous.report.layers import Picture
 NO_CLASS = 255
 
 
-def find(pairs: list[Pair], folder: Path, ending: str = "", allow_missing: bool = False) -> dict[Pair, Path]:
+def find(
+    pairs: Sequence[Pair], folder: Path, ending: str = "", allow_missing: bool = False
+) -> dict[Pair, Path]:
     """The files of the pictures' predictions: in ``folder`` or below it, named as the pictures.
 
     A picture that is named by its folders too (a_1, where stems repeat) may lie in such folders (a/1.png).

@@ -2,7 +2,8 @@
 tree.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -76,20 +77,26 @@ def list_files(
     Raises ValueError: two files share a name.  FileNotFoundError: the folder is missing.
     """
     found: dict[str, Path] = {}
-    for path in sorted(_visible(folder, deep)):
-        if path.suffix.lower() not in suffixes or not path.stem.endswith(ending):
-            continue
-        name = path.stem.removesuffix(ending)
-        if name in found:
-            raise ValueError(f"{path}: same name as {found[name]}; keep one of the two")
-        found[name] = path
+    for parent, files in _visible(folder, deep):
+        for file in sorted(files):
+            stem, suffix = os.path.splitext(file)
+            if suffix.lower() not in suffixes or not stem.endswith(ending):
+                continue
+            name = stem.removesuffix(ending)
+            if name in found:
+                raise ValueError(f"{parent / file}: same name as {found[name]}; keep one of the two")
+            found[name] = parent / file
     return found
 
 
-def _visible(folder: Path, deep: bool) -> list[Path]:
-    here = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    below = [path for path in here if path.is_dir()] if deep else []
-    return [*here, *(path for sub in below for path in _visible(sub, deep))]
+def _visible(folder: Path, deep: bool) -> Iterator[tuple[Path, list[str]]]:
+    """Folders, in order, and the names in each."""
+    with os.scandir(folder) as entries:
+        here = [entry for entry in entries if not entry.name.startswith(".")]
+    yield folder, [entry.name for entry in here]
+    if deep:
+        for name in sorted(entry.name for entry in here if entry.is_dir()):
+            yield from _visible(folder / name, deep)
 
 
 def match(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Pair]:
