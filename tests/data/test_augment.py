@@ -1,10 +1,12 @@
 import albumentations as A
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
-from atrous.data.augment import CropAugment, draw_window, largest_class_share
+from atrous.data.augment import CropAugment, Window, draw_window, largest_class_share
 from atrous.labels import label_set
 
 LABELS = label_set("mine", ["ground", "left", "right"], mirror_pairs=[("left", "right")])
@@ -40,6 +42,49 @@ def test_windows_hold_the_pixel_that_they_must(height, width, crop_height, crop_
     window = draw_window((height, width), (crop_height, crop_width), factor, rng, pixel)
     assert 0 <= window.top <= pixel[0] < window.top + window.height <= height
     assert 0 <= window.left <= pixel[1] < window.left + window.width <= width
+
+
+def scale_then_crop(shape, crop_size, factor, rng):
+    """The usual way: what a crop of the scaled picture shows, (top, left, height, width) in source pixels."""
+    scaled = [max(1, round(side * factor)) for side in shape]
+    lengths = [min(crop, side) for crop, side in zip(crop_size, scaled, strict=True)]
+    starts = [rng.integers(0, side - length + 1) for side, length in zip(scaled, lengths, strict=True)]
+    return [value / factor for value in (*starts, *lengths)]
+
+
+@pytest.mark.parametrize("shape", [(100, 200), (60, 300)])
+def test_windows_are_distributed_as_scale_then_crop(shape):
+    """Place and size, over 4,000 draws of each way: Kolmogorov and Smirnov see no difference."""
+    crop, draws = (48, 96), 4000
+    rng = np.random.default_rng(0)
+    ours = [draw_window(shape, crop, rng.uniform(0.5, 2), rng)[:4] for _ in range(draws)]
+    usual = [scale_then_crop(shape, crop, rng.uniform(0.5, 2), rng) for _ in range(draws)]
+    for column in range(4):
+        # noise of a pixel: windows begin and end at whole source pixels, scaled crops between them
+        pair = [np.array(drawn)[:, column] + rng.normal(0, 1, draws) for drawn in (ours, usual)]
+        assert ks_2samp(*pair).pvalue > 0.01, column
+    spoilt = [draw_window(shape, crop, rng.uniform(0.6, 2), rng)[:4] for _ in range(draws)]
+    assert ks_2samp(np.array(spoilt)[:, 2], np.array(usual)[:, 2]).pvalue < 1e-6  # it would see one
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.75, 1.5, 2.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_window_is_the_crop_of_the_scaled_picture(factor, seed):
+    """Where both begin at whole pixels: the same but for the outermost pixels, which lack neighbours."""
+    rng = np.random.default_rng(seed)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (120, 160, 3)).astype(np.uint8), (0, 0), 1.5)
+    top, left = (int(4 * rng.integers(0, end)) for end in (6, 16))
+    window = Window(top, left, round(24 / factor), round(36 / factor), 24, 36)
+    ours = CropAugment._resize(image, window, cv2.INTER_LINEAR)
+    scaled = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
+    usual = scaled[round(top * factor) :, round(left * factor) :][:24, :36]
+    difference = np.abs(ours.astype(int) - usual)
+    assert difference[1:-1, 1:-1].max() <= 1  # OpenCV rounds coordinates
+    assert difference.max() < 40
+    labels = rng.integers(0, 9, (120, 160)).astype(np.uint8)
+    nearest = CropAugment._resize(labels, window, cv2.INTER_NEAREST)
+    scaled = cv2.resize(labels, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+    assert (nearest == scaled[round(top * factor) :, round(left * factor) :][:24, :36]).all()
 
 
 def test_windows_around_a_pixel_take_every_place_that_shows_it():
