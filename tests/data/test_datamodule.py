@@ -1,3 +1,5 @@
+import multiprocessing
+
 import fabricate
 import pytest
 import torch
@@ -104,3 +106,35 @@ def test_colors_change_on_the_device_by_the_sample_s_key(composed):
 def test_no_colors_change_where_none_were_chosen(composed):
     for options in (("augment=geometric",), ("augment.device=true", "augment.photometric=null")):
         assert loaded(composed, 0, *options)[0][0]["colors"] is None
+
+
+def own_memory(process_id):
+    """Bytes that belong to a process alone: what it has mapped of a cache's files does not count."""
+    with open(f"/proc/{process_id}/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon"))
+
+
+@pytest.mark.parametrize("kind", ["none", "disk"])
+def test_memory_is_flat_over_epochs(composed, tmp_path, kind):
+    options = ("data.num_workers=1", f"data.cache={kind}", f"data.cache_dir={tmp_path}/pixels")
+    cfg = composed("train", *options, "sampling=class_uniform", "mix=classmix", "data.batch_size=2")
+    layout = build.layout(cfg)
+    loader = build.data(cfg, build.pairs(cfg, layout, ("train",)), layout).train_dataloader()
+    seen = []
+    for epoch in range(40):
+        loader.sampler.set_epoch(epoch)
+        for _ in loader:
+            pass
+        (worker,) = multiprocessing.active_children()
+        seen.append((own_memory(worker.pid), own_memory("self")))
+    for early, late in zip(seen[10], seen[-1], strict=True):
+        assert late - early < 2**20  # a sample has 16 KB, and 360 of them were drawn in between
+
+
+def test_workers_are_as_many_as_cores_that_may_be_used(composed, monkeypatch):
+    cfg = composed("train", "data.num_workers=null")
+    layout = build.layout(cfg)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train",)), layout)
+    for cores, workers in ((1, 1), (3, 3), (64, 16)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        assert data.train_dataloader().num_workers == workers

@@ -1,6 +1,5 @@
 """Splits and loaders.  Batches leave as uint8; the module normalises them on the device."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -15,8 +14,11 @@ from atrous.data.batch import Batch, Sample, collate
 from atrous.data.dataset import Augment, Jitter, Read, SegmentationDataset
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Mix
+from atrous.data.processes import available_cores
 from atrous.data.ring import Ring, RingLoader
 from atrous.data.sampler import EvaluationSampler, Order, Shuffled, TrainingSampler
+
+MOST_WORKERS = 16  # a device's, where their number is not chosen
 
 
 class BatchJitter(Jitter, Protocol):
@@ -33,7 +35,7 @@ class SegmentationData(L.LightningDataModule):
     pairs: by stage, "train", "val" and "test"; a stage that does not run may be absent.
     read: from a pair to its pixels.
     batch_size, eval_batch_size: pictures a device and step.
-    num_workers: a device's; None takes the processor's cores, divided among the devices, 8 at most.
+    num_workers: a device's; None takes the processor's cores, divided among the devices, 16 at most.
     augment: of training samples; None leaves them at native size.
     order: of the training samples; None shuffles them.
     mix: of two training samples; None leaves them as they are.
@@ -140,7 +142,7 @@ class SegmentationData(L.LightningDataModule):
         if self.num_workers is not None:
             return self.num_workers
         devices = self.trainer.num_devices if self.trainer else 1
-        return max(1, min(8, (os.cpu_count() or 1) // devices))
+        return max(1, min(MOST_WORKERS, available_cores() // devices))
 
 
 def _one_thread(worker: int) -> None:

@@ -15,6 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 CHUNK = 8  # items that a process is handed at a time
 
+
+def available_cores() -> int:
+    """The processor cores that this process may use: on a shared machine fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Sequence[Item]], list[Result]]
@@ -36,7 +42,7 @@ def spread(
     Raises ValueError: a process was killed.
     """
     chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
-    num_workers = min(num_workers if num_workers is not None else os.cpu_count() or 1, len(chunks))
+    num_workers = min(num_workers if num_workers is not None else available_cores(), len(chunks))
     found: dict[int, list[Result]] = {}
 
     def take(index: int, results: list[Result]) -> None:
