@@ -131,15 +131,23 @@ def _facts() -> dict[str, object]:
 
     import torch
 
-    describe = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
-    commit = subprocess.run(describe, cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
+    commit = _git("rev-parse", "--short=7", "HEAD") or "unknown"
+    changed = _git(
+        "status", "--porcelain", "--", ":/*.py", ":/conf"
+    )  # what another benchmark wrote is no change
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return {
-        "commit": commit or "unknown",
+        "commit": f"{commit}-dirty" if changed else commit,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {device}, Python {platform.python_version()}",
         "versions": {library: version(library) for library in LIBRARIES},
     }
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(
+        ["git", *words], cwd=HERE, capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def _processor() -> str:

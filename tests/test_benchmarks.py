@@ -1,0 +1,68 @@
+"""What benchmarks share, and that docs/performance.md says what they measured."""
+
+import json
+import sys
+
+import pytest
+from conftest import CHECKOUT
+
+sys.path.insert(0, str(CHECKOUT / "benchmarks"))
+import measure
+from measure import Table, in_turn, section, with_section
+
+PAGE = (CHECKOUT / "docs" / "performance.md").read_text()
+SCRIPTS = sorted(
+    path.stem for path in (CHECKOUT / "benchmarks").glob("*.py") if "publish(__file__" in path.read_text()
+)
+
+
+def test_ways_are_measured_in_turn_after_a_warm_up():
+    calls = []
+
+    def way(name):
+        return lambda: calls.append(name) or float(len(calls))
+
+    rounds = in_turn({"a": way("a"), "b": way("b")}, repetitions=3, warm_up=2)
+    assert calls == ["a", "b"] * 5
+    assert rounds == {"a": [5.0, 7.0, 9.0], "b": [6.0, 8.0, 10.0]}
+
+
+def test_ratios_are_taken_round_by_round():
+    table = Table("Title", "ms", {"peer": [10.0, 40.0, 10.0], "ours": [5.0, 10.0, 2.0]}, "peer")
+    assert table.ratios("ours") == [2.0, 4.0, 5.0]
+    assert "| ours | 5 | 2-10 | **4.00** (2.00-5.00) |" in table.markdown()
+    assert "peer / this" in table.markdown()
+    assert "/ this" not in Table("Title", "ms", {"ours": [1.0]}).markdown()
+
+
+def test_a_section_is_replaced_and_nothing_else():
+    page = "before\n<!-- input -->\nold\n<!-- /input -->\nafter\n"
+    assert with_section(page, "input", "new") == "before\n<!-- input -->\nnew\n<!-- /input -->\nafter\n"
+    with pytest.raises(ValueError, match="no lines <!-- step -->"):
+        with_section(page, "step", "new")
+
+
+def test_a_quick_run_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(measure, "PAGE", tmp_path / "page.md")
+    (tmp_path / "page.md").write_text("<!-- mine -->\n<!-- /mine -->\n")
+    table = Table("Title", "ms", {"ours": [1.0, 2.0]})
+    measure.publish(str(tmp_path / "mine.py"), [table], quick=True)
+    assert not (tmp_path / "mine.json").exists()
+    measure.publish(str(tmp_path / "mine.py"), [table], quick=False)
+    stored = json.loads((tmp_path / "mine.json").read_text())
+    assert set(stored) >= {"command", "commit", "date", "machine", "versions", "tables"}
+    assert section(stored) in (tmp_path / "page.md").read_text()
+    assert "| ours | 1.5 | 1-2 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_page_shows_what_was_measured(name):
+    stored = json.loads((CHECKOUT / "benchmarks" / f"{name}.json").read_text())
+    assert f"<!-- {name} -->\n{section(stored)}\n<!-- /{name} -->\n" in PAGE
+    assert "dirty" not in stored["commit"]
+
+
+def test_every_benchmark_is_run_by_make():
+    made = (CHECKOUT / "Makefile").read_text()
+    assert set(SCRIPTS) >= {"evaluation", "input", "scaling", "startup", "step"}
+    assert all(f"benchmarks/{name}.py" in made or f" {name} " in made for name in SCRIPTS)
