@@ -2,6 +2,7 @@ import hashlib
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,6 +153,25 @@ def test_a_folder_that_is_emptied_is_filled_again(tmp_path):
     assert kept.get(key(1)) is None
     kept.put(key(1), content(1))
     assert (kept.get(key(1)) == content(1)).all()
+
+
+def test_a_folder_that_is_taken_away_is_told(tmp_path):
+    told = []
+    kept = PixelCache(tmp_path / "pixels", tell=told.append)
+    kept.put(key(0), content(0))
+    assert kept.get(key(0)) is not None
+    shutil.rmtree(tmp_path / "pixels")
+    kept._index._next_look = 0
+    assert kept.get(key(1)) is None
+    kept.put(key(1), content(1))
+    assert kept.get(key(1)) is None
+    assert "no more decoded pixels can be kept (No such file or directory)" in told[0]
+
+
+def test_names_that_are_no_text_have_keys(tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.png")
+    path.write_bytes(b"")
+    assert len(key_of(path, "")) == 16
 
 
 LIMITED = """

@@ -114,6 +114,7 @@ import os, sys, time
 from pathlib import Path
 from atrous.data.cached import memory_folder
 folder = memory_folder(Path(sys.argv[1]))
+assert folder == memory_folder(Path(sys.argv[1]))  # as the second run of a sweep
 (folder / "x").write_text("x")
 if os.fork() == 0:  # as a worker of a loader
     os._exit(0)

@@ -50,7 +50,7 @@ def key_of(path: Path, meaning: str) -> bytes:
     """
     stat = path.stat()
     named = f"{os.path.abspath(path)}\n{stat.st_size}\n{stat.st_mtime_ns}\n{meaning}"
-    return hashlib.blake2b(named.encode(), digest_size=16).digest()
+    return hashlib.blake2b(os.fsencode(named), digest_size=16).digest()
 
 
 class PixelCache:
@@ -92,11 +92,9 @@ class PixelCache:
 
     def get(self, key: bytes) -> Pixels | None:
         """The array of a key, uint8 (H, W) or (H, W, channels), read-only; None: not here."""
-        place = self._index.find(key)
-        if place is None:
-            return None
         try:
-            return self._view(place)
+            place = self._index.find(key)
+            return None if place is None else self._view(place)
         except (OSError, ValueError):  # deleted or cut since it was found: forget what is known of the folder
             self._start()
             return None

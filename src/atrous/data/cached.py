@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,10 @@ class Cached:
     A file that has changed is decoded anew, as are labels of another label set or format.
     """
 
-    def __init__(self, files: Files, cache: PixelCache) -> None:
+    def __init__(self, files: Files, pixels: PixelCache) -> None:
         self.files = files
         self.labels = files.labels
-        self.cache = cache
+        self.pixels = pixels
         spelt = [type(files.label_format).__qualname__, repr(vars(files.label_format))]
         self._picture = _digest([DECODING, versions()])
         self._truth = _digest([DECODING, versions(), files.labels.to_dict(), spelt])
@@ -51,13 +52,14 @@ class Cached:
             key = key_of(path, meaning)
         except OSError:  # what is wrong with it is for the reader to say
             return read(path)
-        pixels = self.cache.get(key)
-        if pixels is None:
-            pixels = read(path)
-            self.cache.put(key, pixels)
-        return pixels
+        found = self.pixels.get(key)
+        if found is None:
+            found = read(path)
+            self.pixels.put(key, found)
+        return found
 
 
+@cache
 def memory_folder(root: Path = MEMORY) -> Path:
     """A folder in memory for all of this user's runs on this machine; it goes when the last of them ends.
 
