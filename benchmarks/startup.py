@@ -1,54 +1,67 @@
-"""How long a quick answer takes, against importing what a training needs.
+"""CPU seconds of quick answers and of the first training step, against importing the libraries alone.
 
-python benchmarks/startup.py      prints a table of medians and writes benchmarks/startup.json
+    python benchmarks/startup.py      about three minutes
+
+A figure is the user and system time of a process and of those that it waited for: its data loader's workers.
+The synthetic scenes are drawn before.
 """
 
-import json
-import statistics
+import os
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-TRAIN = [sys.executable, str(HERE.parent / "train.py")]
-COMMANDS = {
-    "--help": [*TRAIN, "--help"],
-    "--cfg job": [*TRAIN, "--cfg", "job"],
-    "misspelt option": [*TRAIN, "optimizer.lrr=1"],
-    "wrong data root": [
-        *TRAIN,
-        "data=camvid",
-        "data.root=nowhere",
-        f"hydra.run.dir={tempfile.gettempdir()}/atrous-startup",
-    ],
-    "everything imported": [
-        sys.executable,
-        "-c",
-        "import atrous.module, atrous.models.smp, albumentations, wandb",
-    ],
-}
-REPETITIONS = 5
+from measure import Table, arguments, in_turn, publish
+
+TRAIN = [sys.executable, str(Path(__file__).resolve().parents[1] / "train.py")]
+IMPORTS = "import torch, lightning, segmentation_models_pytorch"
+PEER = "imports alone"
 
 
-def seconds(command: list[str]) -> float:
-    """Wall seconds of one process."""
-    start = time.perf_counter()
-    subprocess.run(command, capture_output=True, check=False)
-    return time.perf_counter() - start
+def commands(folder: str) -> dict[str, list[str]]:
+    """By name; what they write goes to ``folder``."""
+    run = [*TRAIN, f"paths.data={folder}", f"hydra.run.dir={folder}/run"]
+    one_step = [
+        *run,
+        "trainer.max_steps=1",
+        "+trainer.limit_val_batches=0",
+        "callbacks=fixed_schedule",
+        "objective=train/loss",
+    ]
+    return {
+        PEER: [sys.executable, "-c", IMPORTS],
+        "`train.py --help`": [*TRAIN, "--help"],
+        "`train.py --cfg job`": [*TRAIN, "--cfg", "job"],
+        "a misspelt option": [*TRAIN, "optimizer.lrr=1"],
+        "a data root that is not there": [*run, "data=camvid"],
+        "a training of one step, of 16 pictures": one_step,
+        "a training of one step, of 2 pictures": [*one_step, "data.batch_size=2"],
+    }
+
+
+def cpu_seconds(command: list[str]) -> float:
+    """User and system time of a process and its children."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    usage = os.wait4(process.pid, 0)[2]
+    return usage.ru_utime + usage.ru_stime
+
+
+def way(command: list[str]) -> Callable[[], float]:
+    """A round of one command."""
+    return lambda: cpu_seconds(command)
 
 
 def main() -> None:
-    """Measure all commands in turn, so that a slow moment of the machine touches each."""
-    rounds = [{name: seconds(command) for name, command in COMMANDS.items()} for _ in range(REPETITIONS + 1)][
-        1:
-    ]
-    medians = {name: statistics.median(measured[name] for measured in rounds) for name in COMMANDS}
-    whole = medians["everything imported"]
-    for name, median in medians.items():
-        print(f"{name:20s} {median:6.2f} s   {median / whole:5.2f} of everything imported")
-    (HERE / "startup.json").write_text(json.dumps(medians, indent=2) + "\n")
+    """Print, and unless --quick write, the table."""
+    options = arguments(__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        ways = commands(folder)
+        subprocess.run(ways["a training of one step, of 2 pictures"], capture_output=True, check=True)
+        repetitions = 1 if options.quick else options.repetitions
+        rounds = in_turn({name: way(each) for name, each in ways.items()}, repetitions, not options.quick)
+    publish(__file__, [Table("Start-up", "CPU s", rounds, PEER)], options.quick)
 
 
 if __name__ == "__main__":

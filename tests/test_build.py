@@ -1,5 +1,8 @@
+import copy
+
 import fabricate
 import pytest
+import torch
 from conftest import compose_command
 
 from atrous import build
@@ -130,3 +133,31 @@ def test_evaluation_is_neither_sampled_nor_mixed(composed):
     data = build.data(cfg, build.pairs(cfg, layout, ("val",)), layout)
     assert data.val_dataloader().dataset.mix is None
     assert [batch["names"] for batch in data.val_dataloader()] == [[f"000{index}"] for index in range(5)]
+
+
+def test_a_fused_optimizer_cannot_clip_what_is_scaled(composed):
+    options = ("trainer.precision=16-mixed", "trainer.gradient_clip_val=1")
+    with pytest.raises(ValueError, match=r"a fused optimizer takes .* set optimizer.algorithm.fused=false"):
+        build.trainer(composed("train", *options))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_the_optimizer_of_a_run_before_fused_goes_on(optimizer, composed):
+    def stepped(fused, state=None, weights=None):
+        torch.manual_seed(0)
+        net = torch.nn.Conv2d(3, 4, 3)
+        if weights:
+            net.load_state_dict(weights)
+        options = (f"optimizer={optimizer}", f"optimizer.algorithm.fused={fused}")
+        made = build._make(composed("train", *options).optimizer)(net)
+        if state:
+            made.load_state_dict(copy.deepcopy(state))
+        for _ in range(2):
+            made.zero_grad()
+            net(torch.ones(1, 3, 3, 3)).square().sum().backward()
+            made.step()
+        return made.state_dict(), net.state_dict()
+
+    before = stepped("false")
+    expected, found = stepped("false", *before)[1], stepped("true", *before)[1]
+    assert all(torch.allclose(found[key], value, atol=1e-6) for key, value in expected.items())

@@ -3,7 +3,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atrous.cli import keyed
+from atrous.cli import help_text, keyed, register_resolvers
 
 AWKWARD = st.text("ab/ =,'\"\\[]{}().:*-", min_size=1).filter(lambda path: not path.startswith("-"))
 
@@ -38,3 +38,12 @@ def test_paths_and_their_key_together_are_refused():
         ValueError, match=r"runs= is given beside a; name all as arguments, or all in runs=\[\.\.\.\]"
     ):
         keyed(["a", "runs=[b,c]"], "runs")
+
+
+def test_help_lists_what_can_be_chosen_and_what_was():
+    register_resolvers()
+    text = help_text("train", ["model=unet"])
+    groups = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and line[0].islower())
+    assert groups["optimizer"] == "adadelta, adam, adamw, sgd"  # _base is a part of others
+    assert "segmentation_models_pytorch.Unet" in text
+    assert "  compile: false" in text

@@ -129,3 +129,23 @@ def test_the_schedule_counts_optimizer_steps_and_knows_the_total(composed, lengt
 def test_a_training_without_an_end_is_refused(composed):
     with pytest.raises(ValueError, match="the schedule needs an end"):
         fit(composed("train", "trainer.max_steps=-1", "trainer.max_epochs=-1"))
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize(("algorithm", "largest"), [("norm", None), ("value", 1e-3)])
+def test_gradients_are_clipped_before_the_step(precision, algorithm, largest, composed):
+    class Gradients(L.Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            self.all = [p.grad for p in pl_module.net.parameters() if p.grad is not None]
+
+    clip = ("trainer.gradient_clip_val=1e-3", f"+trainer.gradient_clip_algorithm={algorithm}")
+    cfg = composed("train", "model=unet", f"trainer.precision={precision}", *clip, "trainer.max_steps=1")
+    layout = build.layout(cfg)
+    data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
+    seen = Gradients()
+    build.trainer(cfg, [seen]).fit(build.module(cfg, layout.labels), datamodule=data)
+    norm = torch.stack([gradient.norm() for gradient in seen.all]).norm().item()
+    if largest is None:
+        assert norm == pytest.approx(1e-3, rel=1e-3)
+    else:
+        assert max(gradient.abs().max().item() for gradient in seen.all) == pytest.approx(largest)

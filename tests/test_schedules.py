@@ -68,3 +68,19 @@ def test_warm_up_rises_and_never_passes_the_base_rate(total, data):
 def test_a_warm_up_that_never_ends_is_refused():
     with pytest.raises(ValueError, match=r"scheduler.warmup_steps=20: the training has 20 optimizer steps"):
         rates(partial(schedules.scheduled, shape=schedules.poly, warmup_steps=20), 20)
+
+
+def test_a_shape_is_called_once_a_step_whatever_the_number_of_groups():
+    calls = []
+
+    def shape(progress):
+        calls.append(progress)
+        return 1 - progress
+
+    groups = [{"params": [torch.zeros(1, requires_grad=True)]} for _ in range(4)]
+    scheduler = schedules.scheduled(torch.optim.SGD(groups, lr=1.0), 5, shape)
+    for _ in range(5):
+        scheduler.optimizer.step()
+        scheduler.step()
+    assert calls == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert scheduler.state_dict()["lr_lambdas"] == [None] * 4

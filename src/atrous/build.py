@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from atrous.data.inspection.listing import Listing
     from atrous.data.mix import Mix
     from atrous.inspection import Draw, Drawn
-    from atrous.module import SegmentationModule
+    from atrous.module import Forward, SegmentationModule
     from atrous.report.exports import Export
 
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir")
 # What the augment group says of the device, and no augmentation in the workers takes.
 DEVICE_AUGMENT = ("device", "colors", "jitter")
+# Options of conf/trainer that Lightning's trainer does not take, or takes for evaluations too.
+NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "compile")
 
 
 def layout(cfg: DictConfig) -> Layout:
@@ -342,8 +344,9 @@ def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
     }
     if not terms:
         raise ValueError("no loss is chosen; set loss=cross_entropy, or several: loss=[cross_entropy,dice]")
+    net = _make(cfg.model.net, num_classes=labels.num_classes)
     return SegmentationModule(
-        net=_make(cfg.model.net, num_classes=labels.num_classes),
+        net=net,
         labels=labels,
         mean=list(cfg.model.mean),
         std=list(cfg.model.std),
@@ -351,7 +354,40 @@ def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
         make_optimizer=_make(cfg.optimizer),
         make_scheduler=_make(cfg.scheduler),
         inference=_make(cfg.inference),
+        compile_net=_trains_by(cfg, net),
     )
+
+
+def _trains_by(cfg: DictConfig, net: "nn.Module") -> "Callable[[nn.Module], Forward] | None":
+    """How the training runs the network, by the trainer's options.
+
+    Raises ValueError: options that do not go together, or a network that cannot be run so.
+    """
+    compiles, checkpoints = (_switch(cfg.trainer, key) for key in ("compile", "checkpoint_activations"))
+    if checkpoints:
+        from atrous.activations import checkpoint_activations
+
+        checkpoint_activations(net)
+    if not compiles:
+        return None
+    if checkpoints:
+        raise ValueError(
+            "trainer.compile=true decides itself what it keeps for the gradient; leave out "
+            "trainer.checkpoint_activations=true, or compile"
+        )
+    if cfg.augment is None:
+        raise ValueError("trainer.compile=true is for pictures of one size; choose an augment, which crops")
+    from atrous.compiling import compiled
+
+    return compiled
+
+
+def _switch(options: DictConfig, key: str) -> bool:
+    """A choice of the trainer.  Raises ValueError: it is neither true nor false."""
+    value = options.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"trainer.{key}={value}: expected true or false")
+    return value
 
 
 def evaluation_module(cfg: DictConfig, checkpoint: "Checkpoint") -> "SegmentationModule":
@@ -384,24 +420,29 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
     import torch
     from lightning.pytorch.utilities import rank_zero_warn
 
+    from atrous.callbacks.arithmetic import Arithmetic
     from atrous.checkpoint import AtomicCheckpointIO
 
     # The checkpoints share the run folder with the config and the logs, so it is never empty.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # lightning 2.6 with torch 2.15; nothing that a user can do.
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
-    options: dict[str, Any] = {}
-    if cfg.trainer.get("sync_batchnorm") and not torch.cuda.is_available():
+    options = {
+        key: value for key, value in plain(cfg.trainer, resolve=True).items() if key not in NOT_LIGHTNINGS
+    }
+    if options.get("sync_batchnorm") and not torch.cuda.is_available():
         rank_zero_warn("trainer.sync_batchnorm=true needs GPUs; batch norm stays a device's own here")
         options["sync_batchnorm"] = False
+    _require_clipping(cfg)
+    one_size = cfg.get("augment") is not None
+    search = cfg.trainer.get("benchmark")
     chosen = [_make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback is not None]
     loggers = [_make(logger) for logger in (cfg.get("logger") or {}).values() if logger is not None]
     made: L.Trainer = _make(
-        cfg.trainer,
-        callbacks=[*chosen, *callbacks],
+        options,
+        callbacks=[Arithmetic(one_size if search is None else search), *chosen, *callbacks],
         logger=loggers or False,
         plugins=[AtomicCheckpointIO()],
-        **options,
     )
     if made.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise ValueError(
@@ -409,6 +450,16 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
             f"{made.world_size}; start these runs one by one"
         )
     return made
+
+
+def _require_clipping(cfg: DictConfig) -> None:
+    """Raises ValueError: gradients would be clipped that only the optimizer can scale back."""
+    scaled = str(cfg.trainer.get("precision")) in ("16-mixed", "16")
+    if scaled and cfg.trainer.get("gradient_clip_val") and cfg.optimizer.algorithm.get("fused"):
+        raise ValueError(
+            f"trainer.precision={cfg.trainer.precision} with trainer.gradient_clip_val: a fused optimizer "
+            "takes the scale out of the gradients after they are clipped; set optimizer.algorithm.fused=false"
+        )
 
 
 def warn_of_small_batches(cfg: DictConfig, net: "nn.Module") -> None:
@@ -539,7 +590,7 @@ def _opened(config: Mapping[str, Any]) -> DictConfig:
     return cfg
 
 
-def _make(cfg: DictConfig, **known: Any) -> Any:
+def _make(cfg: DictConfig | dict[str, Any], **known: Any) -> Any:
     """Instantiate; what a constructor says of a wrong value reaches the user as it was said."""
     try:
         return instantiate(cfg, _convert_="all", **known)

@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import re
+import string
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -95,10 +96,31 @@ def run(command: str, argv: list[str]) -> None:
             failed.append(str(HydraConfig.get().job.num))
             return math.nan
 
+    if _asks_for_help(argv):
+        print(help_text(command, [arg for arg in argv if not arg.startswith("-")]))
+        return
     sys.argv = [original[0], *argv]
     hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
     if failed:
         _stop(f"{len(failed)} of the sweep's runs failed: {', '.join(failed)}")
+
+
+def _asks_for_help(argv: Sequence[str]) -> bool:
+    """Without Hydra's other options, which bring choices of their own."""
+    return {arg for arg in argv if arg.startswith("-")} in ({"--help"}, {"-h"})
+
+
+def help_text(command: str, overrides: list[str]) -> str:
+    """The help of conf/<command>.yaml; Hydra's --help takes twice the time, reading each group anew."""
+    with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
+        cfg = hydra.compose(command, overrides, return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    folders = sorted(path for path in config_folder().rglob("*") if path.is_dir())
+    groups = [path.relative_to(config_folder()).as_posix() for path in folders]
+    choices = "\n".join(f"{group}: {', '.join(_choices(group))}" for group in groups if _choices(group))
+    template = string.Template(cfg.hydra.help.template)
+    return template.substitute(APP_CONFIG_GROUPS=choices, CONFIG=OmegaConf.to_yaml(own))
 
 
 def keyed(argv: Sequence[str], key: str) -> list[str]:

@@ -24,6 +24,8 @@ from atrous.metrics.counts import BOUNDARY_WIDTH, PictureCounts, count_picture
 from atrous.metrics.evaluation import Evaluation
 from atrous.outputs import Masks, Supervised
 
+Forward = Callable[[Tensor], Tensor | Supervised]
+
 
 @dataclass(frozen=True)
 class LossTerm:
@@ -48,6 +50,8 @@ class SegmentationModule(L.LightningModule):
     mean, std: RGB in [0, 1], of the encoder's training.
     inference: how evaluation gets labels from the network.
     boundary_width: of boundary IoU, as metrics.boundary.distance.
+    compile_net: net -> what the training calls in its place, with the same parameters; evaluation, whose
+        pictures have many sizes, calls the net itself.
     """
 
     mean: Tensor
@@ -64,9 +68,11 @@ class SegmentationModule(L.LightningModule):
         make_scheduler: Callable[..., LRScheduler] | None = None,
         inference: Inference | None = None,
         boundary_width: float = BOUNDARY_WIDTH,
+        compile_net: Callable[[nn.Module], Forward] | None = None,
     ) -> None:
         super().__init__()
         self.net = net.to(memory_format=torch.channels_last)
+        self.compiled = None if compile_net is None else compile_net(self.net)
         self.labels = labels
         self.losses = nn.ModuleDict({name: term.loss for name, term in (terms or {}).items()})
         self.weights = {name: term.weight for name, term in (terms or {}).items()}
@@ -123,15 +129,31 @@ class SegmentationModule(L.LightningModule):
         labels = batch["labels"].long()
         terms = {name: _supervise(name, loss, outputs, labels) for name, loss in self.losses.items()}
         total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
-        self.log("train/loss", total, prog_bar=True)
-        if len(terms) > 1:
-            self.log_dict({f"train/{name}": term for name, term in terms.items()})
-        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], prog_bar=True)
+        if is_logged(self.trainer, self.trainer.global_step + 1):
+            self.log("train/loss", total, prog_bar=True)
+            if len(terms) > 1:
+                self.log_dict({f"train/{name}": term for name, term in terms.items()})
+            self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], prog_bar=True)
         return total
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Lightning refuses to clip for a fused optimizer in bf16-mixed, where no scale is in the way."""
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if not gradient_clip_val:
+            return
+        if gradient_clip_algorithm == "value":
+            nn.utils.clip_grad_value_(parameters, gradient_clip_val)
+        else:
+            nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
 
     def _train_outputs(self, images: Tensor) -> Supervised:
         try:
-            outputs: Tensor | Supervised = self.net(self.normalize(images))
+            outputs: Tensor | Supervised = (self.compiled or self.net)(self.normalize(images))
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
@@ -207,6 +229,15 @@ class SegmentationModule(L.LightningModule):
         named |= {f"{split}/iou/{name}": value for name, value in zip(self.labels.classes, iou, strict=True)}
         self.log(f"{split}/miou", iou.nanmean(), prog_bar=True, sync_dist=True)
         self.log_dict(named, sync_dist=True)
+
+
+def is_logged(trainer: L.Trainer, step: int) -> bool:
+    """Whether values of the optimizer step ``step``, counted from 1, are logged; of the last one always.
+
+    To log takes time and, on a GPU, waits for the values: the other steps leave it out.
+    """
+    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return step >= trainer.estimated_stepping_batches or (every > 0 and step % every == 0)
 
 
 def _device_name(device: torch.device) -> str:

@@ -6,6 +6,7 @@ import lightning as L
 
 from atrous.data.batch import Batch
 from atrous.models.eomt import EoMT
+from atrous.module import SegmentationModule
 
 
 class MaskAnnealing(L.Callback):
@@ -19,10 +20,16 @@ class MaskAnnealing(L.Callback):
         self.power = power
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Raises ValueError: a network that has no masked attention."""
+        """Raises ValueError: a network that has no masked attention, or one that is compiled."""
+        assert isinstance(pl_module, SegmentationModule)
         if not isinstance(pl_module.net, EoMT):
             raise ValueError(
                 "callbacks=mask_annealing is for model=eomt; choose other callbacks, or that model"
+            )
+        if pl_module.compiled is not None:
+            raise ValueError(
+                "callbacks=mask_annealing changes the network at every step, and trainer.compile=true would "
+                "compile each anew; leave one of them out"
             )
 
     def on_train_batch_start(

@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from atrous.data.batch import Batch
+from atrous.module import is_logged
 
 
 class StepProgress(ProgressBar):
@@ -31,6 +32,8 @@ class StepProgress(ProgressBar):
         self._progress: Progress | None = None
         self._training: TaskID | None = None
         self._evaluation: TaskID | None = None
+        self._shown = ""
+        self._shown_step = 0
 
     def disable(self) -> None:
         """Called by Lightning on all ranks but the first."""
@@ -53,11 +56,12 @@ class StepProgress(ProgressBar):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Advance the bar."""
+        """Advance the bar; its values are read once when they are logged, since reading waits for a GPU."""
         assert self._training is not None
-        self._bars().update(
-            self._training, completed=trainer.global_step, values=self._values(trainer, pl_module)
-        )
+        step = trainer.global_step
+        if step > self._shown_step and is_logged(trainer, step):
+            self._shown, self._shown_step = self._values(trainer, pl_module), step
+        self._bars().update(self._training, completed=step, values=self._shown)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the terminal as it was."""
@@ -124,6 +128,7 @@ class StepProgress(ProgressBar):
                 TextColumn("{task.fields[values]}"),
                 console=self._console,
                 transient=True,
+                refresh_per_second=2,
             )
             self._progress.start()
         return self._progress
@@ -171,7 +176,7 @@ class Throughput(L.Callback):
         """Count, and log when the other values of the step are logged."""
         self._num_pictures += len(batch["names"]) * trainer.world_size
         step = trainer.global_step
-        if step > self._logged_step and step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if step > self._logged_step and is_logged(trainer, step):
             rate = self._num_pictures / (time.perf_counter() - self._since)
             pl_module.log("train/pictures_per_second", rate, prog_bar=True)
             self._restart(trainer)

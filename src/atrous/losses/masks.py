@@ -16,6 +16,7 @@ class MaskClassification(nn.Module):
 
     Each class that a picture's labels hold is one target, matched to one proposal by the Hungarian algorithm;
     all other proposals are to say "no object".  Ignored pixels take no part, nor do pictures without labels.
+    Each step waits for the device: the matching runs on the processor.
 
     num_points: labelled pixels a picture that the masks are compared at, drawn at random; all of them where
         there are no more.

@@ -53,6 +53,7 @@ class Tversky(nn.Module):
 class Lovasz(nn.Module):
     """Lovász-softmax: the convex extension of 1 - IoU, over the whole batch, mean over present classes.
 
+    Each step waits for the device, to sort the labelled pixels and the present classes alone.
     Source: Berman et al., "The Lovász-softmax loss", 2018, algorithm 1.
     """
 

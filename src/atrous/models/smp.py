@@ -75,13 +75,25 @@ def freeze_unused(net: nn.Module, side: int) -> None:
     PSPNet, for one, leaves the deeper half of its encoder unused.
     side: pixels, of a picture that the network takes.
     """
-    trainable = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    gradients = torch.autograd.grad(
-        net.eval()(torch.zeros(1, 3, side, side)).sum(), trainable, allow_unused=True
-    )
-    for parameter, gradient in zip(trainable, gradients, strict=True):
-        parameter.requires_grad_(gradient is not None)
+    net.eval()
+    try:  # on the meta device, where nothing is computed
+        reached = _reached(net, side, torch.device("meta"))
+    except (RuntimeError, NotImplementedError):  # an encoder that makes tensors of its own elsewhere
+        reached = _reached(net, side, torch.device("cpu"))
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name in reached)
     net.train()
+
+
+def _reached(net: nn.Module, side: int, device: torch.device) -> set[str]:
+    """The names of the trainable parameters that the output depends on."""
+    tensors = (*net.named_parameters(), *net.named_buffers())
+    state = {name: tensor.detach().to(device) for name, tensor in tensors}
+    names = [name for name, parameter in net.named_parameters() if parameter.requires_grad]
+    trainable = [state[name].requires_grad_() for name in names]
+    output = torch.func.functional_call(net, state, torch.zeros(1, 3, side, side, device=device))
+    gradients = torch.autograd.grad(output.sum(), trainable, allow_unused=True)
+    return {name for name, gradient in zip(names, gradients, strict=True) if gradient is not None}
 
 
 def deeplab(architecture: Architecture, output_stride: int, **options: Any) -> nn.Module:

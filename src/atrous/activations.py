@@ -1,0 +1,64 @@
+"""Memory for time: activations that are computed again where the gradient needs them, instead of kept."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.utils.checkpoint import checkpoint
+
+
+def checkpoint_activations(net: nn.Module) -> None:
+    """Make each block of the encoder of ``net`` keep its input alone and run twice; nothing else changes.
+
+    A block is an entry of a list of modules (torch's Sequential, ModuleList, ModuleDict) that lies in no
+    other one and is no single layer.  Names of parameters, gradients, dropout and running statistics stay as
+    they are.
+    Raises ValueError: no module named ``encoder``, or no blocks in it.
+    """
+    encoders = [module for name, module in net.named_modules() if name.split(".")[-1] == "encoder"]
+    blocks = list(_blocks(encoders[0])) if encoders else []
+    if not blocks:
+        raise ValueError(
+            "trainer.checkpoint_activations=true works on the blocks of an encoder, and this network has "
+            "none; leave it out, and save memory with a smaller data.batch_size and "
+            "trainer.accumulate_grad_batches"
+        )
+    for block in blocks:
+        block.forward = _twice(block, block.forward)
+
+
+def _blocks(module: nn.Module) -> Iterator[nn.Module]:
+    if isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict):
+        yield from (child for child in module.children() if any(child.children()))
+    else:
+        for child in module.children():
+            yield from _blocks(child)
+
+
+def _twice(block: nn.Module, forward: Callable[..., Any]) -> Callable[..., Any]:
+    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        return nullcontext(), _statistics_kept(block)
+
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return forward(*args, **kwargs)
+        return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
+
+    return checkpointed
+
+
+@contextmanager
+def _statistics_kept(block: nn.Module) -> Iterator[None]:
+    """The second run sees the same pictures, which batch norm has counted: a momentum of 0 adds nothing."""
+    norms = [layer for layer in block.modules() if isinstance(layer, _NormBase)]
+    before = [(layer.momentum, layer.num_batches_tracked) for layer in norms]
+    for layer in norms:
+        layer.momentum, layer.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for layer, (momentum, num_batches) in zip(norms, before, strict=True):
+            layer.momentum, layer.num_batches_tracked = momentum, num_batches

@@ -1,0 +1,37 @@
+"""A network compiled for its training."""
+
+import shutil
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from atrous.outputs import Supervised
+
+
+def compiled(net: nn.Module, backend: str = "inductor") -> Callable[[Tensor], Tensor | Supervised]:
+    """What calls ``net`` as a program of its own, for pictures of the size it first sees.
+
+    ``net`` stays as it is, with its parameters and their names: pictures of other sizes are its own.
+    backend: of torch.compile.
+    Raises ValueError: there is no C++ compiler.
+    """
+    if backend == "inductor":
+        _require_compiler()
+
+    def forward(images: Tensor) -> Tensor | Supervised:
+        outputs: Tensor | Supervised = net(images)
+        return outputs
+
+    return torch.compile(forward, backend=backend, dynamic=False)
+
+
+def _require_compiler() -> None:
+    from torch._inductor import config
+
+    names = [name for name in config.cpp.cxx if name]
+    if not any(map(shutil.which, names)):
+        raise ValueError(
+            f"trainer.compile=true needs a C++ compiler, and there is no {' or '.join(names)} on the PATH; "
+            "install one, name yours in the environment variable CXX, or leave trainer.compile out"
+        )
