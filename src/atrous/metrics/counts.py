@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrous.labels import LabelSet
-from atrous.metrics.boundary import boundary_counts
+from atrous.metrics.boundary import NUM_PARTS, boundary_parts, counts_of_parts
 from atrous.metrics.calibration import calibration_counts
-from atrous.metrics.confusion import confusion_matrix
+from atrous.metrics.confusion import confusion_matrices
 from atrous.metrics.instances import Objects, instance_counts
 
 BOUNDARY_WIDTH = 0.02
@@ -59,14 +59,16 @@ def count_picture(
     if objects is not None:
         groups = list(instance_groups(labels).values())
         instances = instance_counts(objects, predicted, labels.instance_sizes, groups)
-    confusion = confusion_matrix(truth, predicted, labels.num_classes).ravel()
+    parts = boundary_parts(truth, predicted, labels.num_classes, boundary_width)
+    by_part = confusion_matrices(truth, predicted, parts, labels.num_classes, NUM_PARTS)
+    confusion = by_part.sum(0).ravel()
     cells = np.flatnonzero(confusion)
     return PictureCounts(
         name,
         (truth.shape[0], truth.shape[1]),
         cells,
         confusion[cells],
-        boundary_counts(truth, predicted, labels.num_classes, boundary_width),
+        counts_of_parts(by_part),
         calibration,
         instances,
     )
