@@ -1,5 +1,6 @@
 """What is counted in one picture: everything that scores are made of, and that adds up over pictures."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,15 @@ def count_picture(
         calibration,
         instances,
     )
+
+
+def confusion_of(pictures: Iterable[PictureCounts], num_classes: int) -> NDArray[np.int64]:
+    """The confusion matrix of all pictures, of which there may be none: int64 (C + 1, C + 1)."""
+    side = num_classes + 1
+    confusion = np.zeros(side * side, np.int64)
+    for picture in pictures:
+        confusion[picture.cells] += picture.pixels
+    return confusion.reshape(side, side)
 
 
 def instance_groups(labels: LabelSet) -> dict[str, tuple[int, ...]]:
