@@ -1,8 +1,7 @@
 """Logits before their last upsampling, which are brought to the picture's size a few rows at a time.
 
 At full size the logits of a 2048x1024 picture with 19 classes are 159 MB, and most of what an evaluation does
-after the network is to carry them through memory.  Rows that fit a processor's cache are upsampled, looked at
-and forgotten.
+after the network is to carry them through memory.  A few rows of them are upsampled, looked at and forgotten.
 """
 
 from abc import abstractmethod

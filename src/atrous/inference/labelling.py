@@ -6,7 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-STRIP_BYTES = 8 * 2**20  # of class scores that are worked on at once: what a processor's cache holds
+# Of class scores that are worked on at once.  Less would save little memory, and cost much time where other
+# processes want the cores: all of them meet after each step of a strip.
+STRIP_BYTES = 24 * 2**20
 
 Rows = Callable[[int, int], Tensor]
 
