@@ -26,7 +26,7 @@ def after_the_network(size: tuple[int, int], repetitions: int, names: list[str])
         {name: lambda way=WAYS[name]: seconds(lambda: way(coarse, labels)) for name in names}, repetitions
     )
     grown = in_turn(
-        {name: lambda name=name: elsewhere(name, size)["mib"] for name in names}, repetitions, warm_up=0
+        {name: lambda name=name: elsewhere(name, size)["mib"] for name in names}, min(3, repetitions), 0
     )
     ties = {f"of {2 * size[0] * size[1]:,}": [differing(size, seed) for seed in range(repetitions)]}
     return [
@@ -74,7 +74,7 @@ def main() -> None:
         tables += [beside_the_network(QUICK, 1, 2), *by_mode(QUICK, ["imports alone", "whole"])]
     else:
         tables = after_the_network(SIZE, asked.repetitions, list(WAYS))
-        tables += [beside_the_network(SIZE, asked.repetitions, 8), *by_mode(SIZE, list(MODES))]
+        tables += [beside_the_network(SIZE, asked.repetitions, 4), *by_mode(SIZE, list(MODES))]
     publish(__file__, tables, asked.quick)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
 from measure import Table, arguments, in_turn, publish
 
 from atrous.data.inspection.scan import scan
