@@ -164,6 +164,21 @@ def test_the_network_sees_a_few_windows_at_once():
     assert [shape[0] for shape in seen] == 2 * [2 * 2] + 2 * (10 * [2 * 3] + [2 * 2])
 
 
+def test_windows_at_once_have_no_more_pixels_than_the_picture():
+    seen = []
+
+    class Net(nn.Module):
+        def forward(self, pictures):
+            seen.append(len(pictures))
+            return pictures
+
+    Inference((2.0,), window=(16, 32), stride=(8, 16), window_batch=4)(Net(), images(16, 32, n=1))
+    assert seen == [1] * 9
+    seen.clear()
+    Inference(window=(8, 20), stride=(4, 10), window_batch=4)(Net(), images(16, 32, n=1))
+    assert seen == [3, 3, 3]
+
+
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.7])
 def test_a_scaled_network_predicts_at_native_size(scale):
     seen = []

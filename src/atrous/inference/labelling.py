@@ -35,8 +35,7 @@ def of_logits(rows: Rows, shape: tuple[int, int, int], row_bytes: int, device: t
     found = _empty(shape, device)
     for top, bottom in strips(shape[1], row_bytes):
         logits = rows(top, bottom).float()
-        largest, index = logits.max(1)
-        found.labels[:, top:bottom] = index
+        largest, found.labels[:, top:bottom] = _largest(logits)
         found.confidence[:, top:bottom] = (logits - largest[:, None]).exp_().sum(1).reciprocal_()
     return _finite(found)
 
@@ -46,9 +45,20 @@ def of_probabilities(probabilities: Tensor) -> Prediction:
     num, _, height, width = probabilities.shape
     found = _empty((num, height, width), probabilities.device)
     for top, bottom in strips(height, probabilities[..., :1, :].numel() * 4):
-        found.confidence[:, top:bottom], index = probabilities[..., top:bottom, :].max(1)
-        found.labels[:, top:bottom] = index
+        largest, found.labels[:, top:bottom] = _largest(probabilities[..., top:bottom, :])
+        found.confidence[:, top:bottom] = largest
     return _finite(Prediction(found.labels, found.confidence.clamp_(max=1.0)))
+
+
+def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Of float (N, C, H, W) the largest, (N, H, W), and the first class that has it, uint8: as ``max(1)``.
+
+    On a processor that compares one pixel at a time, and this many: it takes a third of the time.
+    """
+    largest, num_classes = scores.amax(1), scores.shape[1]
+    down = torch.arange(num_classes, 0, -1, dtype=torch.uint8, device=scores.device)  # the first is largest
+    reached = (scores == largest[:, None]).view(torch.uint8)
+    return largest, num_classes - (reached * down.view(-1, 1, 1)).amax(1)
 
 
 def _empty(shape: tuple[int, int, int], device: torch.device) -> Prediction:

@@ -20,7 +20,8 @@ class Inference:
     flip: a mirrored view of each besides, in which classes are swapped back by the label set's mirror pairs.
     window, stride: (height, width) in pixels of what the network sees; the last row and column of windows are
         shifted inside, and a side that is smaller than the window is one window.  None: whole pictures.
-    window_batch: windows of a picture that the network sees at once: memory for speed.
+    window_batch: windows of a picture that the network sees at once, at most; and no more than have as many
+        pixels as the picture, so that windows as large as it need no more memory than one.
     """
 
     scales: Sequence[float] = (1.0,)
@@ -72,8 +73,9 @@ class Inference:
         for scale, flipped in views:
             windows = list(self._windows(size, scale))
             share = 1 / (len(views) * _coverage(windows, size, images.device))
-            for start in range(0, len(windows), self.window_batch):
-                some = windows[start : start + self.window_batch]
+            step = self._num_at_once(windows, size, scale)
+            for start in range(0, len(windows), step):
+                some = windows[start : start + step]
                 cut = torch.cat([images[..., rows, columns] for rows, columns in some])
                 view = View.of(net, cut, scale, flipped, mirror)
                 if total is None:
@@ -91,6 +93,13 @@ class Inference:
                 window = (rows.stop - rows.start, columns.stop - columns.start)
                 inputs[seen_size(window, scale)] += 2 if self.flip else 1
         return inputs
+
+    def _num_at_once(
+        self, windows: Sequence[tuple[slice, slice]], size: tuple[int, int], scale: float
+    ) -> int:
+        rows, columns = windows[0]
+        height, width = seen_size((rows.stop - rows.start, columns.stop - columns.start), scale)
+        return max(1, min(self.window_batch, size[0] * size[1] // (height * width)))
 
     def _windows(self, size: tuple[int, int], scale: float) -> Iterator[tuple[slice, slice]]:
         """The windows' rows and columns in the picture at native size."""
