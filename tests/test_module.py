@@ -1,3 +1,5 @@
+import threading
+
 import lightning as L
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from atrous import build
 from atrous.labels import label_set
+from atrous.metrics import jaccard as jaccard_of_counts
 from atrous.metrics.confusion import class_scores, confusion_matrix
 from atrous.module import SegmentationModule
 
@@ -71,6 +74,41 @@ def test_an_evaluation_keeps_the_data_set_and_each_picture():
     assert float(logged["test/miou"]) == pytest.approx(float(evaluated.scores()["miou"]), abs=1e-6)
     for name, iou in zip(LABELS.classes, evaluated.scores()["iou"], strict=True):
         assert float(logged[f"test/iou/{name}"]) == pytest.approx(iou, abs=1e-6)
+
+
+def test_deterministic_mode_counts_no_pixel_in_a_loop(monkeypatch):
+    """torchmetrics' own counting does, a cell of the confusion matrix at a time: it is never called."""
+
+    def counting(*args):
+        raise AssertionError("torchmetrics counts pixels")
+
+    monkeypatch.setattr(jaccard_of_counts.MulticlassJaccardIndex, "update", counting)
+    monkeypatch.setattr(torch, "bincount", counting)
+    module = SegmentationModule(nn.Conv2d(3, 3, 1), LABELS, mean=(0.5,) * 3, std=(0.2,) * 3)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        deterministic=True,
+    )
+    try:
+        trainer.test(module, DataLoader([batch()], batch_size=None), verbose=False)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert 0 <= trainer.callback_metrics["test/miou"] <= 1
+
+
+def test_no_thread_and_no_count_outlives_an_evaluation():
+    module = SegmentationModule(nn.Conv2d(3, 3, 1), LABELS, mean=(0.5,) * 3, std=(0.2,) * 3)
+    trainer = L.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False
+    )
+    threads = threading.active_count()
+    for names in ("01", "45"):
+        trainer.test(module, DataLoader([batch(first=int(names[0]))], batch_size=None), verbose=False)
+        assert module.evaluated.names == tuple(names)
+        assert threading.active_count() == threads
 
 
 def test_a_loss_that_does_not_fit_the_network_is_told(composed):

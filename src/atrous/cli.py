@@ -223,7 +223,7 @@ def sentence(error: BaseException) -> str:
         return text.splitlines()[0].removeprefix("ValueError raised while resolving interpolation: ")
     if "Original Traceback" in text:  # a worker process of the data loader: its last line
         return text.strip().splitlines()[-1].partition(": ")[2]
-    return text
+    return " ".join([text, *(f"({note})" for note in getattr(error, "__notes__", ()))])  # of which picture
 
 
 def _choices(group: str, options: Sequence[str] | None = None) -> list[str]:

@@ -14,14 +14,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics.classification import MulticlassJaccardIndex
 
 from atrous.data.batch import Batch
 from atrous.inference import Inference, Prediction
 from atrous.labels import LabelSet
 from atrous.losses import MaskClassification
-from atrous.metrics.counts import BOUNDARY_WIDTH, PictureCounts, count_picture
+from atrous.metrics.counting import Counting
+from atrous.metrics.counts import BOUNDARY_WIDTH, PictureCounts, confusion_of
 from atrous.metrics.evaluation import Evaluation
+from atrous.metrics.jaccard import JaccardOfCounts
 from atrous.outputs import Masks, Supervised
 
 Forward = Callable[[Tensor], Tensor | Supervised]
@@ -82,14 +83,14 @@ class SegmentationModule(L.LightningModule):
         self.boundary_width = boundary_width
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
-        self.jaccard = MulticlassJaccardIndex(
+        self.jaccard = JaccardOfCounts(
             labels.num_classes,
             average="none",
             ignore_index=labels.ignore_index,
             zero_division=math.nan,
             validate_args=False,
         )
-        self._counted: list[PictureCounts] = []
+        self._counting = Counting(labels, boundary_width)
         self._seconds: list[float] = []
         self.evaluated: Evaluation | None = None
         """Of the last whole evaluation, over all devices."""
@@ -171,6 +172,14 @@ class SegmentationModule(L.LightningModule):
             for buffer in self.net.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
+    def on_validation_epoch_start(self) -> None:
+        """Count from nothing."""
+        self._begin_evaluation()
+
+    def on_test_epoch_start(self) -> None:
+        """Count from nothing."""
+        self._begin_evaluation()
+
     def validation_step(self, batch: Batch) -> Tensor:
         """The predicted labels, uint8 (N, H, W)."""
         return self._evaluation_step(batch)
@@ -196,35 +205,25 @@ class SegmentationModule(L.LightningModule):
         with torch.autocast(images.device.type, enabled=False):
             return self.inference(self.net, self.normalize(images), mirror)
 
+    def _begin_evaluation(self) -> None:
+        self._counting, self._seconds = Counting(self.labels, self.boundary_width), []
+        self.jaccard.reset()
+
     def _evaluation_step(self, batch: Batch) -> Tensor:
         start = time.perf_counter()
-        predicted = self.predict(batch["images"])
-        labels, confidence = predicted.labels.cpu().numpy(), predicted.confidence.cpu().numpy()
-        self._seconds.append((time.perf_counter() - start) / len(labels))
-        self.jaccard.update(predicted.labels.int(), batch["labels"].int())
-        truth = batch["labels"].cpu().numpy()
-        objects = None if batch["objects"] is None else batch["objects"].cpu().numpy()
-        for row, name in enumerate(batch["names"]):
-            self._counted.append(
-                count_picture(
-                    name,
-                    truth[row],
-                    labels[row],
-                    self.labels,
-                    self.boundary_width,
-                    confidence[row],
-                    None if objects is None else objects[row],
-                )
-            )
+        predicted = self.predict(batch["images"])  # waits for the device, to ask whether all is finite
+        self._seconds.append((time.perf_counter() - start) / len(predicted.labels))
+        self._counting.add(batch["names"], batch["labels"], *predicted, batch["objects"])
         return predicted.labels
 
     def _end_evaluation(self, split: str) -> None:
-        self.evaluated = Evaluation.of(_from_all_devices(self._counted), self.labels, self.boundary_width)
-        self.seconds_per_picture = statistics.median(self._seconds[1:] or self._seconds)
+        counted = self._counting.finish()
+        self.evaluated = Evaluation.of(_from_all_devices(counted), self.labels, self.boundary_width)
+        self.seconds_per_picture = statistics.median(self._seconds[1:] or self._seconds or [math.nan])
         self.evaluated_on = _device_name(self.device)
+        confusion = torch.from_numpy(confusion_of(counted, self.labels.num_classes))
+        self.jaccard.update(confusion.to(self.device))
         iou = self.jaccard.compute()
-        self._counted, self._seconds = [], []
-        self.jaccard.reset()
         named = {f"{split}/{name}": value for name, value in log_values(self.evaluated).items()}
         named |= {f"{split}/iou/{name}": value for name, value in zip(self.labels.classes, iou, strict=True)}
         self.log(f"{split}/miou", iou.nanmean(), prog_bar=True, sync_dist=True)

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from atrous.metrics.boundary import boundary_counts, distance, near_boundary
+from atrous.metrics.boundary import any_of, boundary_counts, distance, near_boundaries
 
 C = 3
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 12))
@@ -58,7 +59,7 @@ def test_a_square_by_hand():
     truth[10:30, 10:30] = 1
     moved = np.roll(truth, 1, axis=1)
     inner, common = 20 * 20 - 16 * 16, 20 * 19  # a ring two pixels wide
-    near = near_boundary(truth, 2) & (truth == 1)
+    near = (near_boundaries([truth], 2) == 1) & (truth == 1)
     assert near.sum() == inner
     shared, union = boundary_counts(truth, moved, 2, 2)[1]
     assert shared + union == 2 * inner
@@ -86,8 +87,17 @@ def test_at_full_size_it_is_cv2s_erosion_of_each_class():
     labels = cv2.resize(
         rng.integers(0, 5, (8, 16), dtype=np.uint8), (512, 256), interpolation=cv2.INTER_NEAREST
     )
-    near = near_boundary(labels, 11)
+    near = near_boundaries([np.zeros_like(labels), labels], 11) >= 2
     for index in range(5):
         mask = np.pad((labels == index).astype(np.uint8), 1)
         eroded = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=11)[1:-1, 1:-1]
         assert (near[labels == index] == (eroded[labels == index] == 0)).all()
+
+
+@given(
+    arrays.arrays(np.uint8, shapes, elements=st.integers(0, 255)), st.integers(1, 12), st.sampled_from([0, 1])
+)
+def test_any_of_neighbours(flags, length, axis):
+    length = min(length, flags.shape[axis])
+    expected = np.bitwise_or.reduce(sliding_window_view(flags, length, axis), axis=-1)
+    assert np.array_equal(any_of(flags, length, axis), expected)

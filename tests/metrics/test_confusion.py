@@ -131,3 +131,16 @@ def test_groups_are_classes_of_merged_labels(truth, predicted, order, cut):
         table[group] = index
     merged = ours.merged(ours.confusion_matrix(truth, predicted, C), groups)
     assert (merged == ours.confusion_matrix(table[truth], table[predicted], len(groups))).all()
+
+
+@given(arrays.arrays(np.uint8, (3, 5, 6), elements=st.sampled_from([0, 1, 2, 3, 200, 255])))
+def test_parts_of_a_picture_are_counted_each(drawn):
+    """Also where pixels are counted a few at once."""
+    truth, predicted, parts = drawn[0], drawn[1], drawn[2] % 4
+    found = ours.confusion_matrices(truth, predicted, parts, 3, 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ours, "CHUNK", 7)
+        assert np.array_equal(ours.confusion_matrices(truth, predicted, parts, 3, 4), found)
+    for part in range(4):
+        own = ours.confusion_matrix(truth[parts == part], predicted[parts == part], 3)
+        assert np.array_equal(found[part], own)

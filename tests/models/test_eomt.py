@@ -23,6 +23,15 @@ def test_logits_have_the_size_of_any_input(size):
         assert tiny().eval()(torch.randn(2, 3, *size)).shape == (2, 5, *size)
 
 
+@torch.inference_mode()
+def test_masks_can_be_upsampled_a_few_rows_at_a_time():
+    net, images = tiny().eval(), torch.randn(2, 3, 33, 47)
+    coarse = net.coarse(images)
+    assert coarse.values.shape == (2, 6, 10, 12)
+    rows = torch.cat([coarse.rows(top, min(33, top + 5)) for top in range(0, 33, 5)], -2)
+    assert torch.allclose(rows, net(images), atol=1e-5)
+
+
 def test_training_supervises_the_last_blocks():
     outputs, weights = tiny().train()(torch.randn(2, 3, 33, 48))
     assert weights == (1.0,) * 3  # before each of the two blocks, and after them
@@ -60,7 +69,7 @@ def test_evaluation_never_masks():
 def test_semantic_logits_are_the_shares_of_the_proposals():
     masks = torch.tensor([[2.0, -1.0], [0.5, 3.0]]).view(1, 2, 1, 2)
     classes = torch.tensor([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]])[None]
-    shares = semantic_logits(Masks(masks, classes, (1, 2))).softmax(1)
+    shares = semantic_logits(Masks(masks, classes, (1, 2)), (1, 2)).whole().softmax(1)
     for pixel in range(2):
         by_hand = sum(
             classes[0, query].softmax(0)[:2] * masks[0, query, 0, pixel].sigmoid() for query in range(2)

@@ -47,6 +47,27 @@ def test_logits_have_the_size_of_any_input(architecture):
             assert net(torch.randn(1, 3, *size)).shape == (1, 5, *size)
 
 
+STRIDES = {
+    smp.DeepLabV3: 8,
+    smp.DeepLabV3Plus: 4,
+    smp.FPN: 4,
+    smp.PAN: 4,
+    smp.PSPNet: 8,
+    smp.Segformer: 4,
+    smp.UPerNet: 4,
+}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_logits_can_be_had_before_they_are_upsampled(architecture):
+    net = make(architecture, multiple=128).eval()
+    with torch.inference_mode():
+        values, padded, size, _ = net.coarse(torch.randn(1, 3, 100, 140))
+    assert (padded, size) == ((128, 256), (100, 140))
+    stride = STRIDES.get(architecture, 1)
+    assert values.shape == (1, 5, 128 // stride, 256 // stride)
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_gradient_reaches_every_trainable_parameter(architecture):
     net = make(architecture)

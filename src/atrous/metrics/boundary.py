@@ -7,12 +7,17 @@ summed over the data set before they are divided, as for the IoU.
 """
 
 import math
+from collections.abc import Sequence
+from functools import reduce
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from atrous.metrics.confusion import confusion_matrices
+
 Indices = NDArray[np.uint8]
+
+NUM_PARTS = 4
 
 
 def boundary_counts(truth: Indices, predicted: Indices, num_classes: int, width: float) -> NDArray[np.int64]:
@@ -22,27 +27,60 @@ def boundary_counts(truth: Indices, predicted: Indices, num_classes: int, width:
         nor what is predicted on it belongs to a class.
     width: of the region, as ``distance`` takes it.
     """
+    parts = boundary_parts(truth, predicted, num_classes, width)
+    return counts_of_parts(confusion_matrices(truth, predicted, parts, num_classes, NUM_PARTS))
+
+
+def boundary_parts(truth: Indices, predicted: Indices, num_classes: int, width: float) -> Indices:
+    """Which boundary regions a pixel lies in: uint8 (H, W); 1: the truth's, 2: the prediction's, 3: both."""
     predicted = np.where(truth < num_classes, predicted, truth)
-    steps = distance(truth.shape, width)
-    near_truth, near_predicted = near_boundary(truth, steps), near_boundary(predicted, steps)
-    both = near_truth & near_predicted & (truth == predicted)
-    shared, true, found = (
-        np.bincount(indices[chosen], minlength=256)[:num_classes]
-        for indices, chosen in ((truth, both), (truth, near_truth), (predicted, near_predicted))
-    )
+    return near_boundaries((truth, predicted), distance(truth.shape, width))
+
+
+def counts_of_parts(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As ``boundary_counts``.  confusion: int64 (4, C + 1, C + 1), of each of the ``boundary_parts``."""
+    labelled = confusion[:, :-1]
+    true, found = labelled[[1, 3]].sum((0, 2)), labelled[[2, 3]].sum((0, 1))[:-1]
+    shared = np.diagonal(labelled[3])
     return np.stack([shared, true + found - shared], axis=1)
 
 
-def near_boundary(indices: Indices, steps: int) -> NDArray[np.bool_]:
-    """Which pixels lie within ``steps`` king's moves of another index or of the outside: bool (H, W).
+def near_boundaries(pictures: Sequence[Indices], steps: int) -> Indices:
+    """Which pixels lie within ``steps`` king's moves of another index or of the outside, in each picture.
 
-    This is each index's mask less its erosion by ``steps`` times a 3x3 square, for all of them at once.
+    This is each index's mask less its erosion by ``steps`` times a 3x3 square, for all of them at once: the
+    pixels whose square of that size holds two neighbours that differ.
+    pictures: up to eight of one size.  Returns uint8 (H, W), bit k of the k-th picture.
     """
-    square = np.ones((2 * steps + 1, 2 * steps + 1), np.uint8)
-    near = np.asarray(cv2.erode(indices, square) != cv2.dilate(indices, square))
-    near[:steps] = near[-steps:] = True
-    near[:, :steps] = near[:, -steps:] = True
+    near = np.full(pictures[0].shape, 2 ** len(pictures) - 1, np.uint8)
+    if min(near.shape) <= 2 * steps:
+        return near
+    across = any_of(_changes(pictures, axis=1), 2 * steps, axis=1)
+    # If no row of a square has a change across, one column tells of all changes down.
+    down = _changes([picture[:, steps:-steps] for picture in pictures], axis=0)
+    inside = any_of(across[:-1] | down, 2 * steps, axis=0) | across[2 * steps :]
+    near[steps:-steps, steps:-steps] = inside
     return near
+
+
+def _changes(pictures: Sequence[Indices], axis: int) -> Indices:
+    """Where a pixel differs from the next one along the axis: uint8, bit k of the k-th picture."""
+    pairs = [(each[:-1], each[1:]) if axis == 0 else (each[:, :-1], each[:, 1:]) for each in pictures]
+    flags = [(one != other).view(np.uint8) << np.uint8(bit) for bit, (one, other) in enumerate(pairs)]
+    return reduce(np.bitwise_or, flags)
+
+
+def any_of(flags: Indices, length: int, axis: int) -> Indices:
+    """The bits that any of ``length`` neighbours along the axis has set: uint8, shorter by ``length`` - 1.
+
+    By doubling, so that the cost grows with the logarithm of the length.
+    """
+    reach = 1
+    while reach < length:
+        step = min(reach, length - reach)
+        flags = np.split(flags, [-step], axis)[0] | np.split(flags, [step], axis)[1]
+        reach += step
+    return flags
 
 
 def distance(shape: tuple[int, ...], width: float) -> int:

@@ -6,7 +6,7 @@ Source: Guo et al., "On calibration of modern neural networks", 2017 (expected c
 import numpy as np
 from numpy.typing import NDArray
 
-from atrous.metrics.confusion import Values, ratio
+from atrous.metrics.confusion import Values, chunks, ratio
 
 NUM_BINS = 15
 
@@ -19,11 +19,17 @@ def calibration_counts(
     confidence: float32 (H, W) in [0, 1], the probability of the predicted class.
     correct, labelled: bool (H, W); only labelled pixels count.
     """
-    sure = confidence[labelled]
-    bins = np.minimum((sure * NUM_BINS).astype(np.uint8), NUM_BINS - 1)
-    right = np.bincount(bins[correct[labelled]], minlength=NUM_BINS)
-    total = np.bincount(bins, weights=sure, minlength=NUM_BINS)
-    return np.stack([np.bincount(bins, minlength=NUM_BINS), total, right], axis=1).astype(np.float64)
+    kinds = NUM_BINS + 1  # the last one are the pixels without a label
+    pixels, total = np.zeros(2 * kinds, np.int64), np.zeros(kinds)
+    for some in chunks(confidence.size):
+        sure, right, known = confidence.ravel()[some], correct.ravel()[some], labelled.ravel()[some]
+        bins = np.minimum((sure * NUM_BINS).astype(np.uint8), NUM_BINS - 1)
+        bins[~known] = NUM_BINS
+        total += np.bincount(bins, weights=sure, minlength=kinds)
+        bins += right * np.uint8(kinds)
+        pixels += np.bincount(bins, minlength=2 * kinds)
+    mistakes, hits = pixels.reshape(2, kinds)
+    return np.stack([mistakes + hits, total, hits], axis=1)[:NUM_BINS].astype(np.float64)
 
 
 def calibration_error(counts: NDArray[np.float64]) -> Values:

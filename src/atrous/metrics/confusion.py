@@ -6,7 +6,7 @@ the scores, save those definitions that are named after it; column C is a miss o
 All functions take leading axes: many matrices at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,47 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64] | NDArray[np.float64]
 Values = NDArray[np.float64]
 
+CHUNK = 2**16
+
 
 def confusion_matrix(
     truth: NDArray[np.uint8], predicted: NDArray[np.uint8], num_classes: int
 ) -> NDArray[np.int64]:
     """int64 (C + 1, C + 1), rows = truth.  truth, predicted: uint8 (H, W); C and above is no class."""
-    rows, columns = (np.minimum(values, num_classes).astype(np.uint16) for values in (truth, predicted))
+    one_part = np.zeros_like(truth)
+    return np.asarray(confusion_matrices(truth, predicted, one_part, num_classes, num_parts=1)[0])
+
+
+def confusion_matrices(
+    truth: NDArray[np.uint8],
+    predicted: NDArray[np.uint8],
+    parts: NDArray[np.uint8],
+    num_classes: int,
+    num_parts: int,
+) -> NDArray[np.int64]:
+    """The confusion matrix of each part of a picture: int64 (P, C + 1, C + 1).
+
+    parts: uint8 (H, W), 0..P-1, the part that a pixel belongs to.
+    """
     side = num_classes + 1
-    cells = rows * np.uint16(side) + columns  # at most 255 * 255 + 254 fits
-    return np.bincount(cells.ravel(), minlength=side * side).reshape(side, side)
+    counts = np.zeros(num_parts * side * side, np.int64)
+    for some in chunks(truth.size):
+        part, row, column = (values.ravel()[some] for values in (parts, truth, predicted))
+        cells = np.multiply(part, side, dtype=np.int32)
+        cells += np.minimum(row, num_classes)
+        cells *= side
+        cells += np.minimum(column, num_classes)
+        counts += np.bincount(cells, minlength=len(counts))
+    return counts.reshape(num_parts, side, side)
+
+
+def chunks(num_pixels: int) -> Iterator[slice]:
+    """Pixels that are counted at once: np.bincount widens them to 64 bits, which so stay in the cache.
+
+    It holds the interpreter's lock meanwhile, which so is never long.
+    """
+    for start in range(0, num_pixels, CHUNK):
+        yield slice(start, start + CHUNK)
 
 
 def class_scores(confusion: Counts) -> dict[str, Values]:

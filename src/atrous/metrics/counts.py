@@ -1,14 +1,15 @@
 """What is counted in one picture: everything that scores are made of, and that adds up over pictures."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atrous.labels import LabelSet
-from atrous.metrics.boundary import boundary_counts
+from atrous.metrics.boundary import NUM_PARTS, boundary_parts, counts_of_parts
 from atrous.metrics.calibration import calibration_counts
-from atrous.metrics.confusion import confusion_matrix
+from atrous.metrics.confusion import confusion_matrices
 from atrous.metrics.instances import Objects, instance_counts
 
 BOUNDARY_WIDTH = 0.02
@@ -59,17 +60,28 @@ def count_picture(
     if objects is not None:
         groups = list(instance_groups(labels).values())
         instances = instance_counts(objects, predicted, labels.instance_sizes, groups)
-    confusion = confusion_matrix(truth, predicted, labels.num_classes).ravel()
+    parts = boundary_parts(truth, predicted, labels.num_classes, boundary_width)
+    by_part = confusion_matrices(truth, predicted, parts, labels.num_classes, NUM_PARTS)
+    confusion = by_part.sum(0).ravel()
     cells = np.flatnonzero(confusion)
     return PictureCounts(
         name,
         (truth.shape[0], truth.shape[1]),
         cells,
         confusion[cells],
-        boundary_counts(truth, predicted, labels.num_classes, boundary_width),
+        counts_of_parts(by_part),
         calibration,
         instances,
     )
+
+
+def confusion_of(pictures: Iterable[PictureCounts], num_classes: int) -> NDArray[np.int64]:
+    """The confusion matrix of all pictures, of which there may be none: int64 (C + 1, C + 1)."""
+    side = num_classes + 1
+    confusion = np.zeros(side * side, np.int64)
+    for picture in pictures:
+        confusion[picture.cells] += picture.pixels
+    return confusion.reshape(side, side)
 
 
 def instance_groups(labels: LabelSet) -> dict[str, tuple[int, ...]]:

@@ -8,11 +8,12 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from atrous.coarse import Coarse, CoarseNet
 from atrous.models.padding import AnySize
 from atrous.outputs import Supervised
 
 
-class WithAuxiliaryHead(nn.Module):
+class WithAuxiliaryHead(CoarseNet):
     """A network of smp with a small convolutional head on the encoder's stage before the last.
 
     channels: of that stage.
@@ -52,3 +53,7 @@ class WithAuxiliaryHead(nn.Module):
         auxiliary = F.interpolate(self.head(stages[-2]), padded, mode="bilinear")
         height, width = images.shape[-2:]
         return Supervised((logits, auxiliary[..., :height, :width]), (1.0, self.weight))
+
+    def coarse(self, images: Tensor) -> Coarse:
+        """The network's own."""
+        return self.net.coarse(images)

@@ -15,13 +15,14 @@ from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from atrous.coarse import Coarse, CoarseNet
 from atrous.models.padding import pad_to_multiple
 from atrous.models.pretrained import load_encoder
 from atrous.models.weights import weights_file
 from atrous.outputs import Masks, Supervised
 
 
-class EoMT(nn.Module):
+class EoMT(CoarseNet):
     """A ViT of timm with ``num_queries`` more tokens in its last ``num_query_blocks`` blocks.
 
     mask_stride: pixels of the picture that a pixel of the masks stands for, at most: a power of two upscaling
@@ -68,10 +69,14 @@ class EoMT(nn.Module):
         In evaluation logits (N, C, H, W); in training the proposals before each of the last blocks and after
         them, each as important.
         """
+        if not self.training:
+            return self.coarse(images).whole()
         predictions = self.predictions(images)
-        if self.training:
-            return Supervised(tuple(predictions), (1.0,) * len(predictions))
-        return semantic_logits(predictions[-1])[..., : images.shape[-2], : images.shape[-1]]
+        return Supervised(tuple(predictions), (1.0,) * len(predictions))
+
+    def coarse(self, images: Tensor) -> Coarse:
+        """The logits of evaluation, upsampled later: while they are masks."""
+        return semantic_logits(self.predictions(images)[-1], (images.shape[-2], images.shape[-1]))
 
     def predictions(self, images: Tensor) -> list[Masks]:
         """The proposals after the last block, in training preceded by those before each query block."""
@@ -129,15 +134,18 @@ class Doubling(nn.Module):
         return normalised
 
 
-def semantic_logits(prediction: Masks) -> Tensor:
-    """Proposals -> logits: float (N, C, H, W), the log of each class's sum of probability times mask.
+def semantic_logits(prediction: Masks, size: tuple[int, int]) -> Coarse:
+    """Proposals -> logits of (H, W): the log of each class's sum of probability times mask.
 
     Their softmax is the share of the sum that a class has, so that windows and flips average well.
     """
-    masks = F.interpolate(prediction.masks.float(), prediction.size, mode="bilinear").sigmoid()
     classes = prediction.classes.float().softmax(-1)[..., :-1]
-    scores = torch.einsum("nqc,nqhw->nchw", classes, masks)
-    return scores.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+    def logits(masks: Tensor) -> Tensor:
+        scores = torch.einsum("nqc,nqhw->nchw", classes, masks.sigmoid())
+        return scores.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+    return Coarse(prediction.masks.float(), prediction.size, size, logits)
 
 
 def eomt(

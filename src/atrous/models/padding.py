@@ -3,9 +3,14 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from atrous.coarse import Coarse, CoarseNet
 
-class AnySize(nn.Module):
-    """Pads below and right to a multiple, runs the network, cuts its logits back: logits at input size."""
+
+class AnySize(CoarseNet):
+    """Pads below and right to a multiple, runs the network, and brings its logits to the input's size.
+
+    net: its logits may be smaller than its input.
+    """
 
     def __init__(self, net: nn.Module, multiple: int) -> None:
         super().__init__()
@@ -14,9 +19,17 @@ class AnySize(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """images: float (N, 3, H, W), normalised -> logits: float (N, C, H, W)."""
-        height, width = images.shape[-2:]
-        logits: Tensor = self.net(pad_to_multiple(images, self.multiple))
-        return logits[..., :height, :width]
+        return self.coarse(images).whole()
+
+    def coarse(self, images: Tensor) -> Coarse:
+        """The same, upsampled later."""
+        padded = pad_to_multiple(images, self.multiple)
+        return Coarse(self.net(padded), size_of(padded), size_of(images))
+
+
+def size_of(images: Tensor) -> tuple[int, int]:
+    """(H, W)."""
+    return images.shape[-2], images.shape[-1]
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 Interpolation follows one policy, align_corners=False.  smp's heads and the decoders of DeepLabV3+ and PAN are
 made with True and changed here; what smp fixes inside a function stays True: the pyramids of FPN and PSPNet,
-PAN's pooled branch, DPT's fusion.
+PAN's pooled branch, DPT's fusion and head.
 """
 
 import difflib
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from segmentation_models_pytorch.base import SegmentationModel
+from segmentation_models_pytorch.base import SegmentationHead, SegmentationModel
 from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import nn
 
@@ -63,6 +63,8 @@ def smp_net(
         freeze_unused(net, side=multiple * -(-128 // multiple))
     except (RuntimeError, ValueError, AssertionError) as error:  # an encoder of another picture size
         raise ValueError(_explain(encoder, None, error)) from error
+    if isinstance(net.segmentation_head, SegmentationHead):  # DPT has another, which ends with a function
+        net.segmentation_head[1] = nn.Identity()  # the upsampling, which AnySize does
     any_size = AnySize(net, multiple)
     if not auxiliary_weight:
         return any_size

@@ -1,15 +1,15 @@
 """torchvision's DeepLabV3 on MobileNetV3-Large, whose parts smp does not have."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
 from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
 
+from atrous.coarse import Coarse, CoarseNet
 from atrous.models.pretrained import load_encoder
 from atrous.models.weights import weights_file
 
 
-class TorchvisionNet(nn.Module):
+class TorchvisionNet(CoarseNet):
     """A segmentation network of torchvision that returns logits at input size, whatever that is."""
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -19,8 +19,12 @@ class TorchvisionNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """images: float (N, 3, H, W), normalised -> logits: float (N, C, H, W)."""
-        logits = self.decoder(self.encoder(images)["out"])
-        return F.interpolate(logits, images.shape[-2:], mode="bilinear")
+        return self.coarse(images).whole()
+
+    def coarse(self, images: Tensor) -> Coarse:
+        """The same, upsampled later."""
+        size = (images.shape[-2], images.shape[-1])
+        return Coarse(self.decoder(self.encoder(images)["out"]), size, size)
 
 
 def deeplabv3_mobilenet_v3(encoder_weights: str | None, num_classes: int) -> TorchvisionNet:

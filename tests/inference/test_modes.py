@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from atrous import inference
-from atrous.inference import Inference, starts
+from atrous.inference import Inference, labelling
+from atrous.inference.modes import starts
 
 
 class Position(nn.Module):
@@ -74,13 +74,16 @@ def reference(net, pictures, scales, flip, window, stride, mirror):
     st.booleans(),
     st.none() | st.tuples(st.integers(3, 12), st.integers(3, 12)),
     st.integers(1, 4),
+    st.integers(1, 5),
 )
 @torch.inference_mode()
-def test_any_combination_is_the_mean_of_its_views_probabilities(height, width, scales, flip, window, divisor):
+def test_any_combination_is_the_mean_of_its_views_probabilities(
+    height, width, scales, flip, window, divisor, window_batch
+):
     net, pictures, mirror = Position(), images(height, width), [0, 2, 1, 3]
     stride = None if window is None else tuple(max(1, side // divisor) for side in window)
     expected = reference(net, pictures, scales, flip, window, stride, mirror)
-    labels, confidence = Inference(scales, flip, window, stride)(net, pictures, mirror)
+    labels, confidence = Inference(scales, flip, window, stride, window_batch)(net, pictures, mirror)
     assert labels.dtype == torch.uint8
     assert confidence.dtype == torch.float32
     assert torch.allclose(confidence, expected.amax(1), atol=1e-5)
@@ -131,7 +134,7 @@ def test_strips_change_nothing(monkeypatch):
     net, pictures = Position(), images(23, 31)
     every = (Inference(), Inference((0.5, 1.0), True), Inference(window=(9, 9), stride=(5, 5)))
     before = [each(net, pictures) for each in every]
-    monkeypatch.setattr(inference, "STRIP_BYTES", 1)
+    monkeypatch.setattr(labelling, "STRIP_BYTES", 1)
     for each, expected in zip(every, before, strict=True):
         found = each(net, pictures)
         assert torch.equal(found.labels, expected.labels)
@@ -148,17 +151,32 @@ def test_confidence_is_the_labels_probability():
     assert 0 < confidence.min() <= confidence.max() <= 1
 
 
-def test_logits_exist_for_one_window_at_a_time():
+def test_the_network_sees_a_few_windows_at_once():
     seen = []
 
     class Net(nn.Module):
         def forward(self, pictures):
-            seen.append(tuple(pictures.shape[-2:]))
+            seen.append(tuple(pictures.shape))
             return pictures
 
-    Inference((0.5, 2.0), True, (8, 8), (8, 8))(Net(), images(16, 32))
-    assert set(seen) == {(8, 8)}
-    assert len(seen) == 2 * (1 * 2 + 4 * 8)
+    Inference((0.5, 2.0), True, (8, 8), (8, 8), window_batch=3)(Net(), images(16, 32, n=2))
+    assert {shape[1:] for shape in seen} == {(3, 8, 8)}
+    assert [shape[0] for shape in seen] == 2 * [2 * 2] + 2 * (10 * [2 * 3] + [2 * 2])
+
+
+def test_windows_at_once_have_no_more_pixels_than_the_picture():
+    seen = []
+
+    class Net(nn.Module):
+        def forward(self, pictures):
+            seen.append(len(pictures))
+            return pictures
+
+    Inference((2.0,), window=(16, 32), stride=(8, 16), window_batch=4)(Net(), images(16, 32, n=1))
+    assert seen == [1] * 9
+    seen.clear()
+    Inference(window=(8, 20), stride=(4, 10), window_batch=4)(Net(), images(16, 32, n=1))
+    assert seen == [3, 3, 3]
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.7])
@@ -199,6 +217,8 @@ def test_scores_that_are_not_finite_are_no_prediction(options):
         ({"scales": [1.0, 0]}, r"inference\.scales=\[1\.0, 0\]: expected a list of numbers from 0.01 to 100"),
         ({"scales": [float("inf")]}, r"inference\.scales=\[inf\]: expected a list of numbers from 0\.01"),
         ({"flip": "yes"}, r"inference\.flip=yes: expected true or false"),
+        ({"window_batch": 0}, r"inference\.window_batch=0: expected a whole number of windows, 1 or more"),
+        ({"window_batch": 2.0}, r"inference\.window_batch=2\.0: expected a whole number of windows"),
         ({"window": 8, "stride": 8}, r"inference\.window=8, inference\.stride=8: expected \[height, width\]"),
         (
             {"window": [0.5, 0.5], "stride": [0.5, 0.5]},
