@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+BENCHMARKS := startup input step evaluation scaling inspection
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint types format bench wheel clean
+.PHONY: help train test test-all lint types format bench bench-quick wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  \1\t/' | expand -t 14
@@ -34,10 +35,11 @@ format: .venv/installed  ## mend style and formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/installed  ## measure start-up, the input pipeline and inspect, against peers in the same run
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/input_pipeline.py
-	$(BIN)/python benchmarks/inspection.py
+bench: .venv/installed  ## measure everything against public recipes in the same run; writes docs/performance.md
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+bench-quick: .venv/installed  ## the same in a few minutes, with smaller inputs; writes nothing
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py --quick --repetitions 2 || exit 1; done
 
 wheel: .venv/installed  ## build dist/atrous-*.whl
 	$(BIN)/python -m build --wheel

@@ -105,8 +105,9 @@ class SegmentationModule(L.LightningModule):
         return logits
 
     def normalize(self, images: Tensor) -> Tensor:
-        """images: uint8 (N, 3, H, W) -> float, with the encoder's mean and standard deviation taken out."""
-        return (images.to(self.mean.dtype, memory_format=torch.channels_last) - self.mean) / self.std
+        """images: uint8 or float (N, 3, H, W), 0..255 -> float, less the encoder's mean, over its deviation."""
+        # uint8 becomes float within the subtraction: one pass over the pixels, and one over the result.
+        return torch.sub(images.contiguous(memory_format=torch.channels_last), self.mean).div_(self.std)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and its schedule over the true number of optimizer steps."""

@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import lightning as L
 import pytest
 
 from atrous import build
-from atrous.callbacks.progress import StepProgress
+from atrous.callbacks.progress import StepProgress, Throughput
 from atrous.module import is_logged
 
 
@@ -48,3 +50,32 @@ def test_what_is_logged(every, logged):
         enable_model_summary=False,
     )
     assert [step for step in range(1, 8) if is_logged(trainer, step)] == logged
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.1, 3.0])
+def test_waiting_for_data_is_measured_and_told(monkeypatch, capsys, wait):
+    """Steps of one second, each after a wait; a validation and the start of the workers do not count."""
+    now, logged = [0.0], {}
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    module = SimpleNamespace(log=lambda name, value, **_: logged.setdefault(name, []).append(value))
+    trainer = SimpleNamespace(
+        global_step=0, log_every_n_steps=2, estimated_stepping_batches=8, world_size=2, is_global_zero=True
+    )
+    throughput, batch = Throughput(), {"names": ["a", "b", "c"]}
+    throughput.on_train_start(trainer, module)
+    now[0] += 100  # workers start
+    for step in range(1, 9):
+        now[0] += wait
+        throughput.on_train_batch_start(trainer, module, batch, step)
+        now[0] += 1
+        trainer.global_step = step
+        throughput.on_train_batch_end(trainer, module, None, batch, step)
+        if step == 4:
+            now[0] += 50
+            throughput.on_validation_end(trainer, module)
+    throughput.on_train_end(trainer, module)
+    assert logged["train/data_wait"][1:] == pytest.approx([wait / (1 + wait)] * 3)
+    assert logged["train/pictures_per_second"][1:] == pytest.approx([6 / (1 + wait)] * 3)
+    told = capsys.readouterr().out
+    assert told.startswith("75% of the training went into waiting for pictures") == (wait == 3.0)
+    assert (told == "") == (wait < 3.0)

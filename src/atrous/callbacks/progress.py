@@ -19,6 +19,8 @@ from rich.progress import (
 from atrous.data.batch import Batch
 from atrous.module import is_logged
 
+MUCH = 0.2  # of the time, before waiting for data is worth a word
+
 
 class StepProgress(ProgressBar):
     """One bar over optimizer steps with the logged values, one over the batches of a running evaluation.
@@ -156,19 +158,29 @@ class StepProgress(ProgressBar):
 
 
 class Throughput(L.Callback):
-    """Pictures a second over all devices, as train/pictures_per_second: a mean since it was last logged.
+    """Pictures a second over all devices, and how much of the time went into waiting for pictures.
 
-    Waiting for data counts; validation does not.
+    Both are logged as train/pictures_per_second and train/data_wait (a share, of this device), means since
+    they were last logged; validation does not count.  A run that waited much is told at its end what to do.
     """
 
     def __init__(self) -> None:
         self._since = 0.0
+        self._ready = 0.0
         self._num_pictures = 0
+        self._waited = 0.0
         self._logged_step = 0
+        self._whole: list[tuple[float, float]] = []  # seconds that were waited, of so many
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
         self._restart(trainer)
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        """A batch is there: the time since the step before went into waiting for it."""
+        self._waited += time.perf_counter() - self._ready
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -177,13 +189,27 @@ class Throughput(L.Callback):
         self._num_pictures += len(batch["names"]) * trainer.world_size
         step = trainer.global_step
         if step > self._logged_step and is_logged(trainer, step):
-            rate = self._num_pictures / (time.perf_counter() - self._since)
-            pl_module.log("train/pictures_per_second", rate, prog_bar=True)
+            seconds = time.perf_counter() - self._since
+            pl_module.log("train/pictures_per_second", self._num_pictures / seconds, prog_bar=True)
+            pl_module.log("train/data_wait", self._waited / seconds)
+            self._whole.append((self._waited, seconds))
             self._restart(trainer)
+        self._ready = time.perf_counter()
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock anew."""
         self._restart(trainer)
 
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Say what to do about much waiting."""
+        settled = self._whole[1:]  # the first part holds the start of the workers
+        waited, seconds = sum(each[0] for each in settled), sum(each[1] for each in settled)
+        if trainer.is_global_zero and waited > MUCH * seconds:
+            print(
+                f"{waited / seconds:.0%} of the training went into waiting for pictures: data.cache=disk or "
+                "ram keeps them decoded, data.num_workers=N reads with more processes (docs/performance.md)"
+            )
+
     def _restart(self, trainer: L.Trainer) -> None:
-        self._since, self._num_pictures, self._logged_step = time.perf_counter(), 0, trainer.global_step
+        self._since = self._ready = time.perf_counter()
+        self._num_pictures, self._waited, self._logged_step = 0, 0.0, trainer.global_step
