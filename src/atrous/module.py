@@ -105,7 +105,7 @@ class SegmentationModule(L.LightningModule):
         return logits
 
     def normalize(self, images: Tensor) -> Tensor:
-        """images: uint8 or float (N, 3, H, W), 0..255 -> float, less the encoder's mean, over its deviation."""
+        """images: uint8 or float (N, 3, H, W), 0..255 -> float, less the mean, over the deviation."""
         # uint8 becomes float within the subtraction: one pass over the pixels, and one over the result.
         return torch.sub(images.contiguous(memory_format=torch.channels_last), self.mean).div_(self.std)
 
