@@ -52,15 +52,10 @@ def beside_the_network(size: tuple[int, int], repetitions: int, num_pictures: in
     return Table("An evaluation's loop, a picture", "seconds", spent, "counted in the loop")
 
 
-def by_mode(size: tuple[int, int], modes: list[str]) -> list[Table]:
-    """Memory and processor seconds, once each."""
-    found = {name: elsewhere(name, size) for name in modes}
-    memory = {name: [each["mib"] / 1024] for name, each in found.items()}
-    spent = {name: [each["seconds"]] for name, each in found.items() if MODES[name] is not None}
-    return [
-        Table("Memory of the whole process by mode", "GiB", memory),
-        Table("Processor time of a picture by mode", "seconds", spent),
-    ]
+def by_mode(size: tuple[int, int], modes: list[str]) -> Table:
+    """Memory, once each."""
+    found = {name: [elsewhere(name, size)["mib"] / 1024] for name in modes}
+    return Table("Memory of the whole process by mode", "GiB", found)
 
 
 def main() -> None:
@@ -69,10 +64,10 @@ def main() -> None:
     torch.set_num_threads(1)  # of this process; cores that others want would show as noise
     if asked.quick:
         tables = after_the_network(QUICK, 1, [PEER, OURS])
-        tables += [beside_the_network(QUICK, 1, 2), *by_mode(QUICK, ["imports alone", "whole"])]
+        tables += [beside_the_network(QUICK, 1, 2), by_mode(QUICK, ["imports alone", "whole"])]
     else:
         tables = after_the_network(SIZE, asked.repetitions, list(WAYS))
-        tables += [beside_the_network(SIZE, asked.repetitions, 4), *by_mode(SIZE, list(MODES))]
+        tables += [beside_the_network(SIZE, asked.repetitions, 4), by_mode(SIZE, list(MODES))]
     publish(__file__, tables, asked.quick)
 
 
