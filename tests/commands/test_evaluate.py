@@ -22,6 +22,7 @@ from atrous.cli import config_folder, register_resolvers
 from atrous.commands.evaluate import evaluate
 from atrous.commands.score import score
 from atrous.commands.train import train
+from atrous.data import reading
 from atrous.data.layouts.cityscapes import LABEL_SETS
 from atrous.data.layouts.pairs import Pair
 from atrous.labels import label_set
@@ -346,3 +347,18 @@ def test_another_inference_has_another_folder(home, options, folder):
         cfg = compose("evaluate", options, return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     assert cfg.hydra.run.dir == f"{home}/run/{folder}"
+
+
+def test_many_views_read_each_picture_once_and_a_cache_changes_nothing(home, tmp_path, monkeypatch):
+    read, reads = reading.read_pair, []
+    monkeypatch.setattr(
+        reading, "read_pair", lambda pair, *rest: reads.append(pair.name) or read(pair, *rest)
+    )
+    options = ("inference.flip=true", "inference.scales=[0.5,1.0]", "pictures=0")
+    plain = evaluated(home, tmp_path / "plain", *options)
+    assert len(reads) == len(set(reads)) == plain["num_pictures"]
+    options += ("data.cache=disk", f"data.cache_dir={tmp_path}/pixels")
+    for name in ("filling", "filled"):
+        kept = evaluated(home, tmp_path / name, *options)
+        assert {**kept, "costs": None} == {**plain, "costs": None}
+    assert len(reads) == plain["num_pictures"]

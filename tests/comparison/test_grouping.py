@@ -22,7 +22,14 @@ def test_what_cannot_change_the_weights_does_not_matter():
         "seed": 0,
         "resume": None,
         "paths": {"output": "a", "data": "d"},
-        "data": {"num_workers": 1, "batch_size": 2, "splits": {"train": "train", "test": "val"}},
+        "data": {
+            "num_workers": 1,
+            "cache": "disk",
+            "cache_dir": "/fast",
+            "batch_size": 2,
+            "splits": {"train": "train", "test": "val"},
+        },
+        "inference": {"window_batch": 4, "flip": True},
         "logger": {"csv": {"save_dir": "x"}},
         "trainer": {"max_steps": 3, "accelerator": "gpu"},
         "model": {"widths": [1, 2]},
@@ -32,6 +39,7 @@ def test_what_cannot_change_the_weights_does_not_matter():
         "paths.data": "d",
         "data.batch_size": 2,
         "data.splits.train": "train",
+        "inference.flip": True,
         "trainer.max_steps": 3,
         "model.widths": [1, 2],
     }
