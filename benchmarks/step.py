@@ -10,7 +10,6 @@ disturb least.
 import contextlib
 import io
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -259,28 +258,26 @@ def unit() -> str:
 
 
 def peak_memory(options: Options, size: int) -> float:
-    """MB above what the network and its optimizer take, at the peak of two steps; in a process of its own."""
+    """MB above what the network and its optimizer take, at the peak of a step; in a process of its own."""
     loop = PlainLoop(options, encoder="resnet50")
     small, given = batch(2 * options.accumulate), batch(size)
     loop.step(small)
     if ON_GPU:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-    else:
-        before = resident()
-    for _ in range(2):
         loop.step(given)
-    peak = (
-        torch.cuda.max_memory_allocated()
-        if ON_GPU
-        else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    )
-    return (peak - before) / 1e6
+        return (torch.cuda.max_memory_allocated() - before) / 1e6
+    # Not getrusage's ru_maxrss, in which a process inherits the peak of the one that started it.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = resident("VmRSS")
+    loop.step(given)
+    return (resident("VmHWM") - before) / 1e3
 
 
-def resident() -> int:
-    """Bytes of memory that this process has now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident(name: str) -> int:
+    """Kilobytes of memory of this process: now (VmRSS), or at its peak since that was reset (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def memory_table(quick: bool, repetitions: int) -> Table:
