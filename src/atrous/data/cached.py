@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from atrous.data.cache import PixelCache, key_of
 from atrous.data.decoders import versions
+from atrous.data.label_formats import spelling
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Pixels
 from atrous.data.reading import Files, matched, read_image, read_labels
@@ -34,9 +35,8 @@ class Cached:
         self.files = files
         self.labels = files.labels
         self.pixels = pixels
-        spelt = [type(files.label_format).__qualname__, repr(vars(files.label_format))]
         self._picture = _digest([DECODING, versions()])
-        self._truth = _digest([DECODING, versions(), files.labels.to_dict(), spelt])
+        self._truth = _digest([DECODING, versions(), spelling(files.labels, files.label_format)])
 
     def __call__(self, pair: Pair) -> Pixels:
         """As ``read_pair``; the pixels are read-only."""
@@ -91,4 +91,4 @@ def _leave(folder: Path, held: int, owner: int) -> None:
 
 
 def _digest(meaning: Any) -> str:
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
