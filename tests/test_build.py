@@ -1,4 +1,5 @@
 import copy
+from types import SimpleNamespace
 
 import fabricate
 import pytest
@@ -161,3 +162,56 @@ def test_the_optimizer_of_a_run_before_fused_goes_on(optimizer, composed):
     before = stepped("false")
     expected, found = stepped("false", *before)[1], stepped("true", *before)[1]
     assert all(torch.allclose(found[key], value, atol=1e-6) for key, value in expected.items())
+
+
+@pytest.fixture
+def older(composed, monkeypatch):
+    """Resumes, with options, a run from before there were a cache and colours on the device."""
+    config = build.plain(composed("train", "augment.photometric.transforms=[]"))
+    for option in ("cache", "cache_dir"):
+        del config["data"][option]
+    for option in ("device", "colors", "jitter"):
+        del config["augment"][option]
+    del config["trainer"]["compile"]
+    monkeypatch.setattr("atrous.checkpoint.read", lambda path: SimpleNamespace(config=config, step=1))
+    return lambda *options: build.resumed(composed("train", "resume=x.ckpt", *options))
+
+
+def data_of(cfg):
+    layout = build.layout(cfg)
+    return build.data(cfg, build.pairs(cfg, layout, ("train",)), layout)
+
+
+def test_an_older_run_goes_on_as_it_was_or_with_a_cache(older, tmp_path):
+    data = data_of(older())
+    assert (type(data.read).__name__, data.jitter) == ("Files", None)
+    run = older("data.cache=disk", f"data.cache_dir={tmp_path}", "trainer.compile=true")
+    assert type(data_of(run).read).__name__ == "Cached"
+    assert run.trainer.compile is True
+    with pytest.raises(ValueError, match=r"data\.cache_dir=None: name a folder"):
+        data_of(older("data.cache=disk"))
+    with pytest.raises(
+        ValueError, match=r"its run has no augment\.device, so augment\.device=true cannot be"
+    ):
+        older("augment.device=true")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["augment.device=cuda"], "augment.device=cuda: expected true or false"),
+        (["augment.device=off"], "augment.device=off: expected true or false"),
+        (["augment=geometric", "+augment.device=true"], "augment.device=true: this augment has no jitter"),
+        (
+            ["augment.device=true", "augment.colors.hue=0.1"],
+            "augment.colors.hue=0.1: on the device, expected",
+        ),
+        (["augment.device=true", "augment.colors.hue=[1,0]"], r"augment.colors.hue=\[1, 0\]: on the device"),
+        (["augment.device=true", "augment.colors.probability=2"], "augment.colors.probability=2: expected"),
+        (["data.cache=disk", "data.cache_dir=null"], "data.cache_dir=None: name a folder"),
+        (["data.num_workers=many"], "data.num_workers=many: expected a whole number, 0 or more"),
+    ],
+)
+def test_wrong_options_of_reading_and_augmenting_are_told(composed, options, message):
+    with pytest.raises(ValueError, match=message):
+        data_of(composed("train", *options))

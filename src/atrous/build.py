@@ -16,6 +16,7 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError
 
 from atrous.data.layouts.packed import PackedPairs
 from atrous.data.layouts.pairs import Layout, Pair
@@ -47,6 +48,8 @@ EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir
 DEVICE_AUGMENT = ("device", "colors", "jitter")
 # Options of conf/trainer that Lightning's trainer does not take, or takes for evaluations too.
 NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "compile")
+# What a resumed run takes though it is older than the option: none of them is part of what it trains.
+NEWER = (*(f"data.{key}" for key in EVALUATION_DATA), *(f"trainer.{key}" for key in NOT_LIGHTNINGS))
 
 
 def layout(cfg: DictConfig) -> Layout:
@@ -224,7 +227,7 @@ def data(cfg: DictConfig, found: Mapping[str, Sequence[Pair]], where: Layout) ->
         seed=cfg.seed,
         batch_size=cfg.data.batch_size,
         eval_batch_size=cfg.data.eval_batch_size,
-        num_workers=cfg.data.num_workers,
+        num_workers=num_workers(cfg),
         **(_training_samples(cfg, found["train"], where) if "train" in found else {}),
     )
 
@@ -256,8 +259,11 @@ def stages(cfg: DictConfig) -> list[str]:
 
 
 def cache_folder(cfg: DictConfig) -> Path:
-    """Where decoded pixels are kept on disk."""
-    return Path(cfg.data.cache_dir).expanduser()
+    """Where decoded pixels are kept on disk.  Raises ValueError: no folder is named, as in older runs."""
+    folder = cfg.data.get("cache_dir")
+    if not isinstance(folder, str):
+        raise ValueError(f"data.cache_dir={folder}: name a folder for decoded pixels, on a fast disk")
+    return Path(folder).expanduser()
 
 
 def _training_samples(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> dict[str, Any]:
@@ -275,7 +281,7 @@ def _augment(cfg: DictConfig, labels: LabelSet) -> "Augment | None":
         return None
     parts = OmegaConf.to_container(cfg.augment, resolve=True)
     assert isinstance(parts, dict)
-    if parts.get("device"):
+    if _switch(cfg, "augment.device") and "photometric" in parts:
         parts["photometric"] = None
     made: Augment = _make(
         OmegaConf.create({key: value for key, value in parts.items() if key not in DEVICE_AUGMENT}),
@@ -288,8 +294,18 @@ def _augment(cfg: DictConfig, labels: LabelSet) -> "Augment | None":
 
 
 def _jitter(cfg: DictConfig, labels: LabelSet) -> "BatchJitter | None":
-    """What changes colours on the device, in the place of augment.photometric."""
-    if cfg.augment is None or not cfg.augment.get("device") or cfg.augment.photometric is None:
+    """What changes colours on the device, in the place of augment.photometric.
+
+    Raises ValueError: the augment has no such part.
+    """
+    if cfg.augment is None or not _switch(cfg, "augment.device"):
+        return None
+    if "jitter" not in cfg.augment:
+        raise ValueError(
+            "augment.device=true: this augment has no jitter, which changes colours on the device; choose "
+            "augment=default, or leave it out"
+        )
+    if "photometric" in cfg.augment and cfg.augment.photometric is None:
         return None
     made: BatchJitter = _make(cfg.augment.jitter, ignore_index=labels.ignore_index, fill=list(cfg.model.mean))
     return made
@@ -363,7 +379,7 @@ def _trains_by(cfg: DictConfig, net: "nn.Module") -> "Callable[[nn.Module], Forw
 
     Raises ValueError: options that do not go together, or a network that cannot be run so.
     """
-    compiles, checkpoints = (_switch(cfg.trainer, key) for key in ("compile", "checkpoint_activations"))
+    compiles, checkpoints = (_switch(cfg, f"trainer.{key}") for key in ("compile", "checkpoint_activations"))
     if checkpoints:
         from atrous.activations import checkpoint_activations
 
@@ -382,11 +398,11 @@ def _trains_by(cfg: DictConfig, net: "nn.Module") -> "Callable[[nn.Module], Forw
     return compiled
 
 
-def _switch(options: DictConfig, key: str) -> bool:
-    """A choice of the trainer.  Raises ValueError: it is neither true nor false."""
-    value = options.get(key, False)
+def _switch(cfg: DictConfig, key: str) -> bool:
+    """A choice that older configs lack.  Raises ValueError: it is neither true nor false."""
+    value = OmegaConf.select(cfg, key, default=False)
     if not isinstance(value, bool):
-        raise ValueError(f"trainer.{key}={value}: expected true or false")
+        raise ValueError(f"{key}={value}: expected true or false")
     return value
 
 
@@ -519,7 +535,13 @@ def resumed(cfg: DictConfig) -> DictConfig:
                 f"{override.input_line} cannot be changed; give values such as trainer.max_steps=..., or "
                 "start a new run"
             )
-        OmegaConf.update(stored, key, override.value(), force_add=override.is_add())
+        try:
+            OmegaConf.update(stored, key, override.value(), force_add=override.is_add() or key in NEWER)
+        except ConfigAttributeError:
+            raise ValueError(
+                f"resume={cfg.resume}: its run has no {key}, so {override.input_line} cannot be changed; "
+                "leave it out, or start a new run"
+            ) from None
     if 0 < int(stored.trainer.max_steps) <= checkpoint.step:
         raise ValueError(
             f"resume={cfg.resume}: its training is finished after {checkpoint.step} steps; to go on raise "

@@ -1,5 +1,6 @@
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,3 +165,32 @@ def test_a_machine_without_such_memory(tmp_path):
         ValueError, match=r"data\.cache=ram: this machine has no .*missing; use data\.cache=disk"
     ):
         memory_folder(tmp_path / "missing")
+
+
+def test_memory_that_is_not_the_user_s_own_is_refused(tmp_path):
+    """A link of another user would be written into, and pixels of another user would be trained on."""
+    folder = tmp_path / f"atrous-{os.getuid()}"
+    (tmp_path / "victim").mkdir()
+    folder.symlink_to(tmp_path / "victim")
+    with pytest.raises(ValueError, match=r"data\.cache=ram: .* is not a folder of your own"):
+        memory_folder(tmp_path)
+    assert list((tmp_path / "victim").iterdir()) == []
+    folder.unlink()
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(ValueError, match=r"delete it, or use data\.cache=disk"):
+        memory_folder(tmp_path)
+
+
+def test_memory_that_goes_while_it_is_taken_is_made_anew(tmp_path, monkeypatch):
+    """The last run may delete the folder between any two steps of the next one's beginning."""
+    folder, gone, flock = tmp_path / f"atrous-{os.getuid()}", [], fcntl.flock
+
+    def vanish(held, how):
+        if len(gone) < 2:
+            gone.append(shutil.rmtree(folder))
+        flock(held, how)
+
+    monkeypatch.setattr(fcntl, "flock", vanish)
+    assert memory_folder(tmp_path) == folder
+    assert (len(gone), [path.name for path in folder.iterdir()]) == (2, ["held"])

@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 
 import fabricate
@@ -36,6 +37,19 @@ def test_batches_do_not_depend_on_the_number_of_workers(composed, options):
             assert torch.equal(a["images"], b["images"])
             assert torch.equal(a["labels"], b["labels"])
     assert not torch.equal(alone[0][0]["images"], alone[1][0]["images"])  # another epoch is another draw
+
+
+def test_where_memory_may_not_be_reserved_batches_go_torch_s_way(composed, monkeypatch):
+    """As ulimit -v of a cluster's job, or vm.overcommit_memory=2."""
+    (expected, _) = loaded(composed, 0)
+
+    def refuse(*_, **__):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("mmap.mmap", refuse)
+    (found, _) = loaded(composed, 1)
+    for a, b in zip(expected, found, strict=True):
+        assert torch.equal(a["images"], b["images"])
 
 
 def test_rare_classes_are_seen_more(composed):

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -111,6 +113,18 @@ def test_a_damaged_png_is_told_and_never_other_pixels(tmp_path_factory, library,
         else:
             told = f"{path}: " if (read == pixels).all() else "other pixels"
     assert told.startswith(f"{path}: ")
+
+
+def test_a_part_that_pillow_finds_cut_is_told_by_the_file_s_name(tmp_path):
+    """For which it has another error than for the rest."""
+    Image.fromarray(PIXELS[..., 0]).convert("P").save(tmp_path / "a.png", dpi=(72, 72))
+    whole = (tmp_path / "a.png").read_bytes()
+    start = whole.index(b"pHYs")
+    part = b"pHYs" + whole[start + 4 : start + 5]
+    cut = struct.pack(">I", 1) + part + struct.pack(">I", zlib.crc32(part))
+    (tmp_path / "a.png").write_bytes(whole[: start - 4] + cut + whole[start + 17 :])
+    with pytest.raises(ValueError, match=r"a\.png: cannot be read as a picture \(Truncated pHYs chunk\)"):
+        read_image(tmp_path / "a.png")
 
 
 def test_a_jpeg_that_is_decoded_in_spite_of_damage_is_named(tmp_path):

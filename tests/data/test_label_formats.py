@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from atrous.data.label_formats import Colors, Index, Threshold
+from atrous.data.label_formats import Colors, Index, Threshold, spelling
 from atrous.data.reading import read_labels
 from atrous.labels import label_set
 
@@ -112,3 +112,23 @@ def test_files_that_a_format_cannot_read_are_named(tmp_path, pixels, label_forma
     with pytest.raises(ValueError, match=message) as told:
         read_labels(path, LABELS, label_format)
     assert str(told.value).startswith(f"{path}: ")
+
+
+class Table:
+    """As a user's own format: without a repr, and longer than numpy prints."""
+
+    __slots__ = ("table",)
+    of_colors = False
+
+    def __init__(self, table):
+        self.table = table
+
+
+def test_a_spelling_tells_label_sets_formats_and_options_apart():
+    values = np.zeros((4, 5000))
+    values[1:, 2500] = 1, 2, 2 + 1e-12
+    formats = [Index(), Threshold(1), Threshold(2), Colors({"a": [1, 2, 3]}), *map(Table, values)]
+    sets = [label_set("mine", ["a", "b"]), label_set("mine", ["b", "a"])]
+    spelt = {spelling(labels, label_format) for labels in sets for label_format in formats}
+    assert len(spelt) == len(formats) * len(sets)
+    assert spelling(sets[0], Table(values[1])) == spelling(sets[0], Table(values[1].copy()))

@@ -1,9 +1,10 @@
+import gc
 import os
 
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from atrous.data import ring as module
 from atrous.data.batch import Sample, collate
@@ -100,3 +101,19 @@ def test_memory_is_taken_only_as_far_as_it_is_written():
     rings = [Ring(4, 16) for _ in range(4)]
     assert sum(ring._memory.nbytes for ring in rings) > 40 * 2**30
     assert resident() - before < 2**26
+
+
+def test_a_batch_that_outlives_its_ring_frees_no_slot_of_another():
+    own = loader(Numbered(24), 1)
+    lent = next(DataLoader.__iter__(own))
+    state = dict(vars(lent))
+    del own, lent
+    gc.collect()
+    rings = [Ring(1, 3) for _ in range(20)]  # one may lie where the dead one lay
+    for ring in rings:
+        ring._states[:] = module.TAKEN
+        assert ring._number != state["ring"]
+    late = object.__new__(module.Lent)
+    late.__setstate__(state)
+    del late
+    assert all((ring._states == module.TAKEN).all() for ring in rings)

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from atrous.data.cache import PixelCache, key_of
 from atrous.data.decoders import versions
+from atrous.data.label_formats import spelling
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Pixels
 from atrous.data.reading import Files, matched, read_image, read_labels
@@ -34,9 +36,8 @@ class Cached:
         self.files = files
         self.labels = files.labels
         self.pixels = pixels
-        spelt = [type(files.label_format).__qualname__, repr(vars(files.label_format))]
         self._picture = _digest([DECODING, versions()])
-        self._truth = _digest([DECODING, versions(), files.labels.to_dict(), spelt])
+        self._truth = _digest([DECODING, versions(), spelling(files.labels, files.label_format)])
 
     def __call__(self, pair: Pair) -> Pixels:
         """As ``read_pair``; the pixels are read-only."""
@@ -64,20 +65,41 @@ def memory_folder(root: Path = MEMORY) -> Path:
     """A folder in memory for all of this user's runs on this machine; it goes when the last of them ends.
 
     What a run left that was killed goes with the next one's end.
-    Raises ValueError: this machine has no file system in memory.
+    Raises ValueError: this machine has no file system in memory, or the folder is not this user's own.
     """
     if not root.is_dir():
         raise ValueError(f"data.cache=ram: this machine has no {root}; use data.cache=disk")
     folder = root / f"atrous-{os.getuid()}"
-    while True:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        held = os.open(folder / "held", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(held, fcntl.LOCK_SH)
-        if (folder / "held").exists() and (folder / "held").stat().st_ino == os.fstat(held).st_ino:
-            break
-        os.close(held)  # the last run went, and took the folder along, in between
+    held = None
+    while held is None:
+        held = _held(folder)
     atexit.register(_leave, folder, held, os.getpid())
     return folder
+
+
+def _held(folder: Path) -> int | None:
+    """A descriptor that keeps the folder from being deleted; None: the last run took it along meanwhile."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _require_own(folder)
+        held = os.open(folder / "held", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(held, fcntl.LOCK_SH)
+        if (folder / "held").stat().st_ino == os.fstat(held).st_ino:
+            return held
+        os.close(held)
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _require_own(folder: Path) -> None:
+    """Others may write beside it, and could have made it first, to read or choose this user's pixels."""
+    stat = folder.lstat()
+    if not S_ISDIR(stat.st_mode) or stat.st_uid != os.getuid() or stat.st_mode & 0o022:
+        raise ValueError(
+            f"data.cache=ram: {folder} is not a folder of your own that only you can write; delete it, or "
+            "use data.cache=disk"
+        )
 
 
 def _leave(folder: Path, held: int, owner: int) -> None:
@@ -91,4 +113,4 @@ def _leave(folder: Path, held: int, owner: int) -> None:
 
 
 def _digest(meaning: Any) -> str:
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()

@@ -121,13 +121,14 @@ class SegmentationData(L.LightningDataModule):
     ) -> DataLoader[Sample]:
         num_workers = self._workers()
         forked = num_workers > 0 and sys.platform == "linux"
-        kind = RingLoader if forked else DataLoader[Sample]
+        ring = _ring(num_workers, batch_size) if forked else None
+        kind = DataLoader[Sample] if ring is None else RingLoader
         return kind(
             dataset,
             batch_size=batch_size,
             sampler=sampler,
             num_workers=num_workers,
-            collate_fn=Ring(num_workers, batch_size) if forked else collate,
+            collate_fn=ring or collate,
             drop_last=drop_last,
             pin_memory=self.pin_memory and torch.cuda.is_available(),
             persistent_workers=num_workers > 0,
@@ -143,6 +144,14 @@ class SegmentationData(L.LightningDataModule):
             return self.num_workers
         devices = self.trainer.num_devices if self.trainer else 1
         return max(1, min(MOST_WORKERS, available_cores() // devices))
+
+
+def _ring(num_workers: int, batch_size: int) -> Ring | None:
+    """Memory for the workers' batches; None: it is limited, and torch's own way will do."""
+    try:
+        return Ring(num_workers, batch_size)
+    except OSError:
+        return None
 
 
 def _one_thread(worker: int) -> None:

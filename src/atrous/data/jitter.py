@@ -29,6 +29,16 @@ class ColorJitter:
     ignore_index: int
     fill: Sequence[float]
 
+    def __post_init__(self) -> None:
+        for name in ("brightness", "contrast", "saturation", "hue"):
+            given = getattr(self, name)
+            if not isinstance(given, Sequence) or len(given) != 2 or not given[0] <= given[1]:
+                raise ValueError(
+                    f"augment.colors.{name}={given}: on the device, expected [smallest, largest]"
+                )
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"augment.colors.probability={self.probability}: expected a number from 0 to 1")
+
     def draw(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """A picture's three factors and its shift: float32 (4,)."""
         ranges = np.array([self.brightness, self.contrast, self.saturation, self.hue])

@@ -1,5 +1,7 @@
 """How a label file spells its classes: by number, by colour, or as light on dark."""
 
+import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -127,6 +129,14 @@ class Threshold:
         red, green, blue = _channels(pixels)
         grey = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
         return (grey > self.above).astype(np.uint8)
+
+
+def spelling(labels: LabelSet, label_format: LabelFormat) -> str:
+    """Says how label files become class indices: another text for another label set, format or option."""
+    kind = type(label_format)
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):  # a long table is else cut to its ends
+        options = repr(label_format.__getstate__())
+    return json.dumps([labels.to_dict(), kind.__module__, kind.__qualname__, options], sort_keys=True)
 
 
 def _channels(pixels: Pixels) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:

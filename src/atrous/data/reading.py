@@ -177,7 +177,8 @@ def _opened(content: bytes, path: Path) -> Image.Image:
                 ";16" in str(tile) for tile in image.tile
             )
             image.load()
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    # Of a part that is cut short Pillow raises ValueError.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
     if deep_color:  # pillow would keep the high bytes without a word
         raise ValueError(f"{path}: 16 bits a channel; expected 8 bits: convert it first")

@@ -11,6 +11,7 @@ import mmap
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -28,12 +29,14 @@ FREE, TAKEN = 0, 1
 NO_RESERVE = 0x4000  # MAP_NORESERVE of Linux, which Python's mmap does not name everywhere
 
 _rings: "weakref.WeakValueDictionary[int, Ring]" = weakref.WeakValueDictionary()
+_numbers = count()  # not id(): a batch may outlive its ring, and would free slots of the next one there
 
 
 class Ring:
     """Slots that workers fill with batches, and that are free again when the main process has taken them.
 
     It is the collate_fn of a DataLoader whose workers are forked from the process that makes it.
+    Raises OSError: so much memory may not even be reserved (ulimit -v, vm.overcommit_memory=2).
     """
 
     def __init__(self, num_workers: int, batch_size: int) -> None:
@@ -42,7 +45,8 @@ class Ring:
         memory = mmap.mmap(-1, num_workers * SLOTS * slot_bytes, flags=flags)
         self._memory = np.frombuffer(memory, np.uint8).reshape(num_workers, SLOTS, slot_bytes)
         self._states = np.frombuffer(mmap.mmap(-1, num_workers * SLOTS), np.uint8).reshape(num_workers, SLOTS)
-        _rings[id(self)] = self
+        self._number = next(_numbers)
+        _rings[self._number] = self
 
     def __call__(self, samples: Sequence[Sample]) -> "Batch | Lent":
         """In a worker: the samples as one batch in a slot; as torch does where none is free or large enough.
@@ -63,7 +67,7 @@ class Ring:
             name: _Place.of(value, memory) if isinstance(value, Tensor) else value
             for name, value in batch.items()
         }
-        return Lent(id(self), worker.id, int(free[0]), contents)
+        return Lent(self._number, worker.id, int(free[0]), contents)
 
     def take(self, lent: "Lent", pin: bool) -> Batch:
         """The batch as memory of this process's own, pinned or not; its slot is free again."""

@@ -15,7 +15,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 
 from atrous.class_weights import counts_row
-from atrous.data.label_formats import LabelFormat
+from atrous.data.label_formats import LabelFormat, spelling
 from atrous.data.layouts.pairs import Pair
 from atrous.data.reading import read_labels
 from atrous.labels import LabelSet
@@ -60,9 +60,7 @@ def _count(path: Path, labels: LabelSet, label_format: LabelFormat) -> NDArray[n
 
 def _key(paths: Sequence[Path], labels: LabelSet, label_format: LabelFormat) -> str:
     """The name of the file for these label files as they are now."""
-    digest = hashlib.sha256(
-        json.dumps([VERSION, labels.to_dict(), repr(label_format)], sort_keys=True).encode()
-    )
+    digest = hashlib.sha256(json.dumps([VERSION, spelling(labels, label_format)]).encode())
     for path in paths:
         try:
             stat = path.stat()
