@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import lightning as L
 import pytest
+import torch
 
 from atrous import build
 from atrous.callbacks.progress import StepProgress, Throughput
@@ -57,7 +58,9 @@ def test_waiting_for_data_is_measured_and_told(monkeypatch, capsys, wait):
     """Steps of one second, each after a wait; a validation and the start of the workers do not count."""
     now, logged = [0.0], {}
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
-    module = SimpleNamespace(log=lambda name, value, **_: logged.setdefault(name, []).append(value))
+    module = SimpleNamespace(
+        log=lambda name, value, **_: logged.setdefault(name, []).append(value), device=torch.device("cpu")
+    )
     trainer = SimpleNamespace(
         global_step=0, log_every_n_steps=2, estimated_stepping_batches=8, world_size=2, is_global_zero=True
     )
@@ -79,3 +82,24 @@ def test_waiting_for_data_is_measured_and_told(monkeypatch, capsys, wait):
     told = capsys.readouterr().out
     assert told.startswith("75% of the training went into waiting for pictures") == (wait == 3.0)
     assert (told == "") == (wait < 3.0)
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_while_a_gpu_still_works_nobody_waits(monkeypatch, over):
+    """This process is ahead of the GPU: it waits for the next batch, the GPU for nothing."""
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    event = SimpleNamespace(record=lambda: None, query=lambda: over)
+    monkeypatch.setattr("torch.cuda.Event", lambda: event)
+    module = SimpleNamespace(device=torch.device("cuda"))
+    trainer = SimpleNamespace(
+        global_step=0, log_every_n_steps=50, estimated_stepping_batches=80, world_size=1
+    )
+    throughput, batch = Throughput(), {"names": ["a"]}
+    throughput.on_train_start(trainer, module)
+    for step in range(4):
+        throughput.on_train_batch_start(trainer, module, batch, step)
+        trainer.global_step += 1
+        throughput.on_train_batch_end(trainer, module, None, batch, step)
+        now[0] += 1
+    assert throughput._waited == (3 if over else 0)

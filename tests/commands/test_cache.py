@@ -45,9 +45,20 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_kept(command, tree, tmp_p
     assert sum(path.stat().st_size for path in (tmp_path / "pixels").glob("*.pixels")) > 0
 
 
+def test_pictures_of_several_stages_are_decoded_once_and_those_without_labels_too(command, tree, tmp_path):
+    options = [f"data.root={tree}", f"data.cache_dir={tmp_path}/pixels", "data.num_workers=0"]
+    told = command.succeed(*CACHE, *options, "stages=[train,val]", "data.splits.val=train")
+    assert "8 of 8 decoded" in told
+    told = command.succeed(*CACHE, *options, "stages=[test]")
+    assert re.search(r"(\d+) of \1 decoded", told)
+    assert not (command.folder / "cache.log").exists()
+
+
 def test_wrong_words(command, tree, tmp_path):
     told = command.fail(*CACHE, f"data.root={tree}", "stages=[trian]")
     assert "stages=['trian']: expected a list of train, val, test" in told
+    told = command.fail(*CACHE, f"data.root={tree}", "stages=[[train]]")
+    assert "stages=[['train']]: expected a list of train, val, test" in told
     (tmp_path / "file").write_text("")
     told = command.fail(*CACHE, f"data.root={tree}", f"data.cache_dir={tmp_path}/file/pixels")
     assert "cannot be made (Not a directory)" in told

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import (
@@ -158,15 +159,18 @@ class StepProgress(ProgressBar):
 
 
 class Throughput(L.Callback):
-    """Pictures a second over all devices, and how much of the time went into waiting for pictures.
+    """Pictures a second over all devices, and how much of the time the device waited for pictures.
 
-    Both are logged as train/pictures_per_second and train/data_wait (a share, of this device), means since
-    they were last logged; validation does not count.  A run that waited much is told at its end what to do.
+    A GPU runs behind this process, which may wait for the next batch while the GPU still has work: that does
+    not count.  Both are logged as train/pictures_per_second and train/data_wait (a share, of this device),
+    means since they were last logged; validation does not count.  A run that waited much is told at its end
+    what to do.
     """
 
     def __init__(self) -> None:
         self._since = 0.0
         self._ready = 0.0
+        self._step_done: torch.cuda.Event | None = None
         self._num_pictures = 0
         self._waited = 0.0
         self._logged_step = 0
@@ -179,8 +183,9 @@ class Throughput(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        """A batch is there: the time since the step before went into waiting for it."""
-        self._waited += time.perf_counter() - self._ready
+        """A batch is there: the time since the step before went into waiting for it, if that step is over."""
+        if self._step_done is None or self._step_done.query():  # type: ignore[no-untyped-call]
+            self._waited += time.perf_counter() - self._ready
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -194,6 +199,9 @@ class Throughput(L.Callback):
             pl_module.log("train/data_wait", self._waited / seconds)
             self._whole.append((self._waited, seconds))
             self._restart(trainer)
+        if pl_module.device.type == "cuda":
+            self._step_done = self._step_done or torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._step_done.record()
         self._ready = time.perf_counter()
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -11,9 +11,11 @@ def cache(cfg: DictConfig) -> None:
     """Fill data.cache_dir, and end with the exit status that a script asks for."""
     num_workers = build.num_workers(cfg)
     layout = build.layout(cfg)
-    found = build.pairs(cfg, layout, build.stages(cfg))
+    found = build.pairs(cfg, layout, build.stages(cfg), may_lack_labels=True)
 
     from atrous.filling import fill
 
-    pairs = [pair for stage in found.values() for pair in stage]
+    pairs = list(
+        dict.fromkeys(pair for stage in found.values() for pair in stage)
+    )  # stages may share a split
     sys.exit(fill(pairs, layout, build.cache_folder(cfg), num_workers))
