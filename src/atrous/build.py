@@ -236,8 +236,8 @@ def reader(cfg: DictConfig, where: Layout) -> "Read":
     """From a pair to its pixels, as data.cache keeps them.  Raises ValueError: an unknown kind of cache."""
     from lightning.pytorch.utilities import rank_zero_warn
 
-    from atrous.data.cache import PixelCache
-    from atrous.data.cached import Cached, memory_folder
+    from atrous.data.cache import PixelCache, disk_room
+    from atrous.data.cached import Cached, memory_folder, memory_room
     from atrous.data.reading import Files
 
     files = Files(where.labels, where.label_format)
@@ -247,7 +247,8 @@ def reader(cfg: DictConfig, where: Layout) -> "Read":
     if kind not in ("ram", "disk"):
         raise ValueError(f"data.cache={kind}: expected none, ram or disk")
     folder = memory_folder() if kind == "ram" else cache_folder(cfg)
-    return Cached(files, PixelCache(folder, tell=rank_zero_warn))
+    room = memory_room if kind == "ram" else disk_room
+    return Cached(files, PixelCache(folder, tell=rank_zero_warn, room=room))
 
 
 def stages(cfg: DictConfig) -> list[str]:

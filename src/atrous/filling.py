@@ -29,7 +29,11 @@ def fill(pairs: Sequence[Pair], layout: Layout, folder: Path, num_workers: int |
     problems = [each.problem for each in filled if each.problem is not None]
     full = [each.full for each in filled if each.full is not None]
     gigabytes, seconds = sum(each.num_bytes for each in filled) / 1e9, time.perf_counter() - start
-    print(f"{len(filled) - len(problems)} of {len(pairs)} decoded: {gigabytes:.2f} GB in {seconds:.0f} s")
+    num_decoded = sum(each.num_decoded for each in filled)
+    print(
+        f"{len(filled) - len(problems)} of {len(pairs)} pairs are there, {gigabytes:.2f} GB; "
+        f"{num_decoded} files were decoded in {seconds:.0f} s"
+    )
     for told in [*problems[:MOST_TOLD], *full[:1]]:
         print(told, file=sys.stderr)
     if len(problems) > MOST_TOLD:
@@ -45,12 +49,13 @@ class Filled(NamedTuple):
     """What came of a pair.
 
     problem: why it cannot be read.  full: why it could not be kept.  None: nothing is wrong.
-    num_bytes: of its pixels.
+    num_bytes: of its pixels.  num_decoded: files, that were not there yet.
     """
 
     problem: str | None
     full: str | None
     num_bytes: int
+    num_decoded: int
 
 
 def _fill(pairs: Sequence[Pair], files: Files, folder: Path) -> list[Filled]:
@@ -58,11 +63,12 @@ def _fill(pairs: Sequence[Pair], files: Files, folder: Path) -> list[Filled]:
     read = Cached(files, kept)
     filled = []
     for pair in pairs:
+        before = read.num_decoded
         try:
             num_bytes = sum(pixels.nbytes for pixels in read(pair))
-            filled.append(Filled(None, told[0] if told else None, num_bytes))
+            filled.append(Filled(None, told[0] if told else None, num_bytes, read.num_decoded - before))
         except ValueError as error:
-            filled.append(Filled(str(error), None, 0))
+            filled.append(Filled(str(error), None, 0, 0))
     return filled
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from atrous import build
 from atrous.data import cached, decoders, reading
 from atrous.data.cache import PixelCache
-from atrous.data.cached import Cached, memory_folder
+from atrous.data.cached import Cached, memory_folder, memory_room
 from atrous.data.label_formats import Threshold
 from atrous.data.layouts.pairs import Pair
 from atrous.data.reading import Files
@@ -158,6 +158,35 @@ def test_memory_is_not_taken_from_a_run_that_begins(tmp_path):
     again = user_of(tmp_path)
     again.communicate("")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("available", "limit", "used", "expected"),
+    [(10_000, "max", 0, (20_480_000, 10_240_000)), (10_000, 9_000_000, 4_000_000, (9_000_000, 5_000_000))],
+)
+def test_memory_is_left_to_the_machine_and_its_container(
+    tmp_path, monkeypatch, available, limit, used, expected
+):
+    (tmp_path / "meminfo").write_text(
+        f"MemTotal: 20000 kB\nMemAvailable: {available} kB\nHugePages_Total: 0\n"
+    )
+    (tmp_path / "memory.max").write_text(str(limit))
+    (tmp_path / "memory.current").write_text(str(used))
+    monkeypatch.setattr(cached, "PROC", tmp_path)
+    monkeypatch.setattr(cached, "CGROUP", tmp_path)
+    assert memory_room(tmp_path) == expected
+
+
+def test_a_damaged_picture_is_told_each_time(tmp_path):
+    pair = pair_in(tmp_path)
+    read = Cached(Files(LABELS), PixelCache(tmp_path / "pixels"))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8))
+    image.save(tmp_path / "i.jpg", quality=95)
+    content = (tmp_path / "i.jpg").read_bytes()
+    (tmp_path / "i.jpg").write_bytes(content[:2000] + b"\xff\xd0" + content[2000:])
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"i\.jpg: damaged"):
+            read(pair._replace(image=tmp_path / "i.jpg"))
 
 
 def test_a_machine_without_such_memory(tmp_path):

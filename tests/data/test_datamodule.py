@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from atrous import build
+from atrous.data import processes
 from atrous.data.batch import Sample, collate
 from atrous.data.datamodule import SegmentationData
 from atrous.data.layouts.sources import Folders
@@ -145,10 +146,14 @@ def test_memory_is_flat_over_epochs(composed, tmp_path, kind):
         assert late - early < 2**20  # a sample has 16 KB, and 360 of them were drawn in between
 
 
-def test_workers_are_as_many_as_cores_that_may_be_used(composed, monkeypatch):
+def test_workers_are_as_many_as_cores_that_may_be_used(composed, monkeypatch, tmp_path):
     cfg = composed("train", "data.num_workers=null")
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train",)), layout)
     for cores, workers in ((1, 1), (3, 3), (64, 16)):
         monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        assert data.train_dataloader().num_workers == workers
+    for limit, workers in (("max 100000", 16), ("250000 100000", 2), ("10000 100000", 1), ("", 16)):
+        (tmp_path / "cpu.max").write_text(limit)
+        monkeypatch.setattr(processes, "CPU_LIMIT", tmp_path / "cpu.max")
         assert data.train_dataloader().num_workers == workers

@@ -56,12 +56,17 @@ def key_of(path: Path, meaning: str) -> bytes:
 class PixelCache:
     """Arrays by key, in a folder.  A process that is forked from this one goes on for itself.
 
+    room: bytes there are in all, and are free, for the folder.
     tell: is told that nothing more can be written, once for this process and all that it starts.
     Raises ValueError: the folder cannot be made.
     """
 
     def __init__(
-        self, folder: Path, tell: Callable[[str], None] = print, shard_bytes: int = SHARD_BYTES
+        self,
+        folder: Path,
+        tell: Callable[[str], None] = print,
+        shard_bytes: int = SHARD_BYTES,
+        room: Callable[[Path], tuple[int, int]] | None = None,
     ) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -74,6 +79,7 @@ class PixelCache:
         self._tell = tell
         self._full = get_context().Value("b", 0)
         self._shard_bytes = shard_bytes
+        self._room = room or disk_room
         self._start()
 
     def _start(self) -> None:
@@ -106,6 +112,7 @@ class PixelCache:
         if self._writer is None or self._owner != os.getpid():
             self._writer, self._owner = _Writer(self.folder, self._shard_bytes), os.getpid()
         try:
+            self._require_room(pixels.nbytes)
             self._writer.write(key, pixels)
         except OSError as error:
             with self._full.get_lock():
@@ -115,6 +122,12 @@ class PixelCache:
                     f"{self.folder}: no more decoded pixels can be kept ({error.strerror}); pictures that "
                     "are not there are decoded each time. Make room, or set data.cache_dir=FOLDER"
                 )
+
+    def _require_room(self, num_bytes: int) -> None:
+        """Raises OSError: it would be nearly full, which checkpoints and workers would suffer from."""
+        total, free = self._room(self.folder)
+        if free - num_bytes < min(SPARED_SHARE * total, SPARED_BYTES):
+            raise OSError(errno.ENOSPC, f"only {free / 1e9:.1f} GB are free")
 
     def _view(self, place: Place) -> Pixels:
         size = math.prod(place.shape)
@@ -217,7 +230,6 @@ class _Writer:
 
     def write(self, key: bytes, pixels: Pixels) -> None:
         """Append an array, then its entry.  Raises OSError; what was written of it is given back."""
-        _require_room(self._folder, pixels.nbytes)
         if self._end >= self._shard_bytes:
             self._shard, self._end, self._num_entries = self._folder / uuid.uuid4().hex, 0, 0
         entry = np.zeros(1, ENTRY)
@@ -231,12 +243,10 @@ class _Writer:
         self._end += -(-pixels.size // PAGE) * PAGE
 
 
-def _require_room(folder: Path, num_bytes: int) -> None:
-    """Raises OSError: the disk would be nearly full, which checkpoints and workers would suffer from."""
+def disk_room(folder: Path) -> tuple[int, int]:
+    """Bytes that its file system has, and that are free."""
     disk = os.statvfs(folder)
-    total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
-    if free - num_bytes < min(SPARED_SHARE * total, SPARED_BYTES):
-        raise OSError(errno.ENOSPC, f"only {free / 1e9:.1f} GB are free")
+    return disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
 
 
 def _write(path: Path, content: memoryview, offset: int) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atrous.data.cache import PixelCache, key_of
+from atrous.data.cache import PixelCache, disk_room, key_of
 from atrous.data.decoders import versions
 from atrous.data.label_formats import spelling
 from atrous.data.layouts.pairs import Pair
@@ -24,6 +25,7 @@ from atrous.data.reading import Files, matched, read_image, read_labels
 
 DECODING = 1  # how files become pixels is another meaning when it changes
 MEMORY = Path("/dev/shm")
+PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 
 
 class Cached:
@@ -36,6 +38,8 @@ class Cached:
         self.files = files
         self.labels = files.labels
         self.pixels = pixels
+        self.num_decoded = 0
+        """Files, by this process."""
         self._picture = _digest([DECODING, versions()])
         self._truth = _digest([DECODING, versions(), spelling(files.labels, files.label_format)])
 
@@ -54,9 +58,16 @@ class Cached:
         except OSError:  # what is wrong with it is for the reader to say
             return read(path)
         found = self.pixels.get(key)
-        if found is None:
+        if found is not None:
+            return found
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             found = read(path)
+        for warning in told:  # of damage: it is decoded, and told, each time
+            warnings.warn(str(warning.message), stacklevel=2)
+        if not told:
             self.pixels.put(key, found)
+        self.num_decoded += 1
         return found
 
 
@@ -75,6 +86,23 @@ def memory_folder(root: Path = MEMORY) -> Path:
         held = _held(folder)
     atexit.register(_leave, folder, held, os.getpid())
     return folder
+
+
+def memory_room(folder: Path) -> tuple[int, int]:
+    """Bytes that a folder in memory has, and that are free: in its file system, machine and container."""
+    rooms = [disk_room(folder)]
+    machine = dict(line.split(":") for line in (PROC / "meminfo").read_text().splitlines())
+    rooms.append((_kilobytes(machine["MemTotal"]), _kilobytes(machine["MemAvailable"])))
+    try:
+        limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        rooms.append((limit, limit - used))
+    except (OSError, ValueError):  # no such limit ("max")
+        pass
+    return min(total for total, _ in rooms), min(free for _, free in rooms)
+
+
+def _kilobytes(text: str) -> int:
+    return int(text.split()[0]) * 1024
 
 
 def _held(folder: Path) -> int | None:

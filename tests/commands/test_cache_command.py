@@ -24,7 +24,10 @@ def test_a_data_set_is_decoded_once_and_then_read(command, tree, tmp_path, monke
     found = {}
     for num_workers in (2, 0):
         told = command.succeed(*CACHE, *options, f"data.num_workers={num_workers}")
-        assert re.search(r"(\d+) of \1 decoded: 0\.\d+ GB in \d+ s", told)
+        pattern = r"(\d+) of \1 pairs are there, 0\.\d+ GB; (\d+) files were decoded in \d+ s"
+        counted = re.search(pattern, told)
+        assert counted is not None
+        assert int(counted[2]) == (2 * int(counted[1]) if num_workers == 2 else 0)
         assert f"data.cache=disk data.cache_dir={tmp_path}/pixels" in told
         found[num_workers] = [(path.name, path.stat().st_size) for path in (tmp_path / "pixels").iterdir()]
     assert sorted(found[2]) == sorted(found[0])  # the second time nothing was written
@@ -48,7 +51,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_kept(command, tree, tmp_p
 def test_pictures_of_several_stages_are_decoded_once_and_those_without_labels_too(command, tree, tmp_path):
     options = [f"data.root={tree}", f"data.cache_dir={tmp_path}/pixels", "data.num_workers=0"]
     told = command.succeed(*CACHE, *options, "stages=[train,val]", "data.splits.val=train")
-    assert "8 of 8 decoded" in told
+    assert "8 of 8 pairs are there" in told
     told = command.succeed(*CACHE, *options, "stages=[test]")
     assert re.search(r"(\d+) of \1 decoded", told)
     assert not (command.folder / "cache.log").exists()
