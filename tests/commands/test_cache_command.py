@@ -53,7 +53,7 @@ def test_pictures_of_several_stages_are_decoded_once_and_those_without_labels_to
     told = command.succeed(*CACHE, *options, "stages=[train,val]", "data.splits.val=train")
     assert "8 of 8 pairs are there" in told
     told = command.succeed(*CACHE, *options, "stages=[test]")
-    assert re.search(r"(\d+) of \1 decoded", told)
+    assert re.search(r"(\d+) of \1 pairs are there", told)
     assert not (command.folder / "cache.log").exists()
 
 
