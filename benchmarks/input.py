@@ -33,6 +33,7 @@ from torchvision.transforms import v2
 
 from atrous.data import decoders
 from atrous.data.augment import CropAugment
+from atrous.data.batch import Sample, collate
 from atrous.data.cache import PixelCache
 from atrous.data.cached import Cached
 from atrous.data.datamodule import SegmentationData
@@ -40,6 +41,7 @@ from atrous.data.jitter import ColorJitter
 from atrous.data.layouts.cityscapes import LABEL_SETS, Cityscapes
 from atrous.data.layouts.pairs import Pair
 from atrous.data.reading import Files
+from atrous.data.ring import Ring, RingLoader
 
 NUM_PICTURES, REPEATS, CROP = 16, 4, (512, 1024)
 LABELS = LABEL_SETS[19]
@@ -165,6 +167,35 @@ def peer(pairs: list[Pair], kind: Callable[[list[Pair]], Dataset]) -> Generator[
         yield sum(len(images) for images, _ in loader)
 
 
+class Ready(Dataset):
+    """Crops that are there already."""
+
+    def __init__(self, num_samples: int) -> None:
+        self.num_samples = num_samples
+        image = torch.randint(0, 256, (*CROP, 3), dtype=torch.uint8).permute(2, 0, 1)
+        self.sample = Sample(image, torch.zeros(CROP, dtype=torch.uint8), "crop")
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample
+
+
+def handed_over(kind: type[DataLoader], collate_fn: Callable, num_samples: int) -> Generator[int]:
+    """What a worker and the main process do to get a batch from one to the other, epoch after epoch."""
+    loader = kind(
+        Ready(num_samples),
+        batch_size=8,
+        num_workers=1,
+        persistent_workers=True,
+        collate_fn=collate_fn,
+        multiprocessing_context="fork",
+    )
+    while True:
+        yield sum(len(batch["names"]) for batch in loader)
+
+
 def cpu_milliseconds(epochs: Iterator[int]) -> float:
     """Processor time of an epoch, in this process and its workers, a picture."""
     start = _cpu_seconds()
@@ -204,7 +235,15 @@ def main() -> None:
         rounds = in_turn(ways, args.repetitions, warm_up=2)
     title = f"A training picture (PNG decoded by {decoders.versions()[1]})"
     table = Table(title, "CPU ms a picture", rounds, "albumentations example")
-    publish(__file__, [table], args.quick)
+    num_samples = 64 if args.quick else 256
+    hands = {
+        "torch's loader": handed_over(DataLoader, collate, num_samples),
+        "memory used again": handed_over(RingLoader, Ring(1, 8), num_samples),
+    }
+    rounds = in_turn({name: partial(cpu_milliseconds, way) for name, way in hands.items()}, args.repetitions)
+    title = f"Handing a crop of {CROP[1]}x{CROP[0]} over from a worker, uint8"
+    handing = Table(title, "CPU ms a picture", rounds, "torch's loader")
+    publish(__file__, [table, handing], args.quick)
 
 
 if __name__ == "__main__":
