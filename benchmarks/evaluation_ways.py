@@ -39,19 +39,19 @@ MODES = {
 PEER, OURS = "upsample, argmax, torchmetrics", "strips, one bincount"
 
 
-def drawn(size: tuple[int, int], seed: int = 0) -> tuple[Coarse, torch.Tensor]:
+def drawn(size: tuple[int, int], seed: int = 0, num_classes: int = C) -> tuple[Coarse, torch.Tensor]:
     """Coarse scores of two pictures, and their labels, uint8 (2, H, W): blocks, some of them unlabelled."""
     generator = torch.Generator().manual_seed(seed)
-    values = 4 * torch.randn(2, C, size[0] // 4, size[1] // 4, generator=generator)
-    blocks = torch.randint(0, C + 1, (2, size[0] // 32, size[1] // 32), generator=generator)
-    blocks[blocks == C] = LABELS.ignore_index
+    values = 4 * torch.randn(2, num_classes, size[0] // 4, size[1] // 4, generator=generator)
+    blocks = torch.randint(0, num_classes + 1, (2, size[0] // 32, size[1] // 32), generator=generator)
+    blocks[blocks == num_classes] = LABELS.ignore_index
     labels = blocks.to(torch.uint8).repeat_interleave(32, 1).repeat_interleave(32, 2)
     return Coarse(values, size, size), labels
 
 
 def peer(coarse: Coarse, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The labels, and the confusion matrix (C, C) of labelled pixels."""
-    jaccard = MulticlassJaccardIndex(C, ignore_index=LABELS.ignore_index)
+    jaccard = MulticlassJaccardIndex(coarse.values.shape[1], ignore_index=LABELS.ignore_index)
     predicted = F.interpolate(coarse.values, size=coarse.size, mode="bilinear").argmax(1)
     jaccard.update(predicted, labels.long())
     return predicted, jaccard.confmat
@@ -72,9 +72,9 @@ def predict(coarse: Coarse) -> Prediction:
 
 def ours(coarse: Coarse, labels: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
     """What the peer gives, with confidences besides."""
-    predicted = predict(coarse).labels
+    predicted, num_classes = predict(coarse).labels, coarse.values.shape[1]
     pairs = zip(labels.numpy(), predicted.numpy(), strict=True)
-    return predicted, sum(confusion_matrix(truth, guess, C)[:-1, :-1] for truth, guess in pairs)
+    return predicted, sum(confusion_matrix(truth, guess, num_classes)[:-1, :-1] for truth, guess in pairs)
 
 
 def everything(coarse: Coarse, labels: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""How costs grow: with workers, processes, the size of pictures and of the data set, and with epochs.
+"""How costs grow: with workers, processes, classes, the size of pictures and of the data set, and epochs.
 
 python benchmarks/scaling.py [--quick]
 
@@ -19,6 +19,9 @@ from pathlib import Path
 
 import cv2
 import torch
+from evaluation_ways import OURS, PEER, drawn, seconds
+from evaluation_ways import ours as evaluation_ours
+from evaluation_ways import peer as evaluation_peer
 from input import CROP, AlbumentationsExample, atrous, cpu_milliseconds, peer, write_pictures
 from measure import HERE, Table, arguments, in_turn, publish
 
@@ -105,6 +108,18 @@ def data_set_size(root: Path, sizes: tuple[int, ...], repetitions: int) -> list[
     ]
 
 
+def classes(repetitions: int) -> Table:
+    """Processor time from coarse scores to counts, by the number of classes, on one thread."""
+    ways: dict[str, Callable[[], float]] = {}
+    for number in (2, 19, 150):
+        given = drawn((512, 1024), num_classes=number)
+        for name, way in ((PEER, evaluation_peer), (OURS, evaluation_ours)):
+            ways[f"{name}, {number} classes"] = lambda way=way, given=given: (
+                1000 * seconds(partial(way, *given), time.process_time)
+            )
+    return Table("Classes: evaluation of 2 pictures of 1024x512", "CPU ms", in_turn(ways, repetitions))
+
+
 def processes(root: Path, repetitions: int) -> Table:
     """Wall time of a picture in training, one thread a process."""
     ways = {
@@ -167,6 +182,7 @@ def main() -> None:
         tables = [epochs(root, 4 if args.quick else 10)]
         tables.append(workers(root, args.repetitions))
         tables.append(picture_size(root, args.repetitions))
+        tables.append(classes(args.repetitions))
         sizes = (1_000, 10_000) if args.quick else (1_000, 10_000, 100_000, 1_000_000)
         tables += data_set_size(root, sizes, 1 if args.quick else args.repetitions)
         tables.append(processes(root, 1 if args.quick else args.repetitions))
