@@ -51,9 +51,9 @@ print((time.process_time() - start) / len(pairs) * 1e6, (own() - memory) / len(p
 """
 
 
-def workers(root: Path, repetitions: int) -> Table:
+def workers(root: Path, repetitions: int, quick: bool) -> Table:
     """Wall time of a cached picture, by the number of workers."""
-    pairs = Cityscapes(root).pairs("train") * 4
+    pairs = Cityscapes(root).pairs("train") * (1 if quick else 4)
     epochs = {
         f"{number} workers": atrous(pairs, root / "pixels", device_jitter=True, num_workers=number)
         for number in (0, 1, 2, 4)
@@ -63,19 +63,19 @@ def workers(root: Path, repetitions: int) -> Table:
     return Table(title, "wall ms a picture", rounds, "0 workers")
 
 
-def picture_size(root: Path, repetitions: int) -> Table:
+def picture_size(root: Path, repetitions: int, quick: bool) -> Table:
     """Processor time of a crop of 512x1024, by the size of the picture that it is cut from."""
     ways: dict[str, Callable[[], float]] = {}
     for factor in (1, 2):
         tree = root / f"times{factor}"
-        write_pictures(tree, 8, (1024 * factor, 2048 * factor))
-        pairs = Cityscapes(tree).pairs("train")
+        write_pictures(tree, 4 if quick else 8, (1024 * factor, 2048 * factor))
+        pairs = Cityscapes(tree).pairs("train") * 2
         size = f"{2048 * factor}x{1024 * factor}"
         ways[f"albumentations example, {size}"] = partial(
-            cpu_milliseconds, peer(pairs * 2, AlbumentationsExample)
+            cpu_milliseconds, peer(pairs, AlbumentationsExample)
         )
-        ways[f"atrous, {size}"] = partial(cpu_milliseconds, atrous(pairs * 2))
-        ways[f"atrous, cache, {size}"] = partial(cpu_milliseconds, atrous(pairs * 2, root / "pixels"))
+        ways[f"atrous, {size}"] = partial(cpu_milliseconds, atrous(pairs))
+        ways[f"atrous, cache, {size}"] = partial(cpu_milliseconds, atrous(pairs, root / "pixels"))
     rounds = in_turn(ways, repetitions, 2)
     return Table(f"Picture size (crops of {CROP[1]}x{CROP[0]})", "CPU ms a picture", rounds)
 
@@ -128,7 +128,7 @@ def processes(root: Path, repetitions: int) -> Table:
     return Table(
         "Processes (gloo; synthetic scenes, batch 8 each)",
         "wall ms a picture",
-        in_turn(ways, repetitions),
+        in_turn(ways, repetitions, warm_up=0),
         "1 process",
     )
 
@@ -180,8 +180,8 @@ def main() -> None:
         root = Path(folder)
         write_pictures(root, 16)
         tables = [epochs(root, 4 if args.quick else 10)]
-        tables.append(workers(root, args.repetitions))
-        tables.append(picture_size(root, args.repetitions))
+        tables.append(workers(root, args.repetitions, args.quick))
+        tables.append(picture_size(root, args.repetitions, args.quick))
         tables.append(classes(args.repetitions))
         sizes = (1_000, 10_000) if args.quick else (1_000, 10_000, 100_000, 1_000_000)
         tables += data_set_size(root, sizes, 1 if args.quick else args.repetitions)
