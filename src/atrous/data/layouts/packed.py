@@ -15,7 +15,7 @@ from atrous.data.layouts.pairs import Pair
 class PackedPairs(Sequence[Pair]):
     """Pairs as text and numbers, of which a pair is made when it is asked for.
 
-    A million pairs of Python objects take 1.5 GB, and as much again in every worker, which touches each one's
+    A million pairs of Python objects take 0.8 GB, and as much again in every worker, which touches each one's
     reference count; these are a few arrays, which workers share (benchmarks/scaling.py).
     """
 
