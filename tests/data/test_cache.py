@@ -1,7 +1,6 @@
 import hashlib
 import multiprocessing
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -266,7 +265,3 @@ def test_a_file_that_changes_has_another_key(tmp_path):
     path.write_bytes(b"four")
     os.utime(path, ns=(1, 1))
     assert len({first, second, key_of(path, "meaning")}) == 3
-
-
-def test_limits_are_those_of_this_system():
-    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > module.MOST_OPEN + 100
