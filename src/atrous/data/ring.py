@@ -2,8 +2,8 @@
 
 A loader of torch makes new shared memory for each batch.  That the kernel finds, clears and maps it page by
 page costs about as much processor time as cutting and resizing a crop (benchmarks/input.py); and where
-/dev/shm is small, as in containers, it ends a run with a bus error.  Here each worker has a few slots of its own, which
-take real memory only as far as they are written.
+/dev/shm is small, as in containers, it ends a run with a bus error.  Here each worker has a few slots of its
+own, which take real memory only as far as they are written.
 """
 
 import math
