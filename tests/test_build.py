@@ -150,7 +150,7 @@ def test_the_optimizer_of_a_run_before_fused_goes_on(optimizer, composed):
         if weights:
             net.load_state_dict(weights)
         options = (f"optimizer={optimizer}", f"optimizer.algorithm.fused={fused}")
-        made = build._make(composed("train", *options).optimizer)(net)
+        made = build.make(composed("train", *options).optimizer)(net)
         if state:
             made.load_state_dict(copy.deepcopy(state))
         for _ in range(2):
