@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
 
 FLOORS = {
-    "labels": 0, "outputs": 0, "coarse": 0, "background": 0,
+    "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "run_folder": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
     "activations": 1, "compiling": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
@@ -19,7 +19,7 @@ FLOORS = {
     "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
     "data.inspection": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "filling": 3, "inspection": 3, "predictions": 3,
-    "results": 3, "trust": 3,
+    "results": 3, "trust": 3, "launching": 3, "settings": 3,
     "build": 4, "comparison": 4,
     "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
 }  # fmt: skip

@@ -1,8 +1,10 @@
 """What a checkpoint holds, how it is written (whole or not at all) and read (as data, never as code)."""
 
 import os
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ import torch
 from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor, nn
 
+from atrous.callbacks.loggers import Values
 from atrous.labels import LabelSet
+from atrous.run_folder import LAST, PREVIOUS
 
 KEY = "atrous"
 VERSION = 3
@@ -37,18 +41,23 @@ class Checkpoint:
 
 
 class CheckpointContents(L.Callback):
-    """Adds what a checkpoint needs to stand alone: the composed config and the label set."""
+    """Adds what a checkpoint needs to stand alone, the composed config and the label set, and to go on.
 
-    def __init__(self, config: Mapping[str, Any], labels: LabelSet) -> None:
+    values: its file is continued where it was when the checkpoint was written.
+    """
+
+    def __init__(self, config: Mapping[str, Any], labels: LabelSet, values: Values) -> None:
         self.contents = {"version": VERSION, "config": dict(config), "labels": labels.to_dict()}
+        self.values = values
         self._before = 0.0
         self._started = 0.0
 
     def on_load_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Go on counting the seconds of a resumed training."""
+        """Go on counting the seconds of a resumed training, and the lines of its values."""
         self._before = checkpoint[KEY]["seconds"]
+        self.values.num_lines = checkpoint[KEY].get("num_values", 0)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
@@ -59,27 +68,45 @@ class CheckpointContents(L.Callback):
     ) -> None:
         """Put it under our own key."""
         seconds = self._before + time.monotonic() - self._started
-        checkpoint[KEY] = {**self.contents, "seconds": seconds}
+        checkpoint[KEY] = {**self.contents, "seconds": seconds, "num_values": self.values.num_lines}
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Writes beside the target and renames: whoever reads finds the old file or the new one, whole."""
+    """Writes beside the target and renames: whoever reads finds the old file or the new one, whole.
+
+    storage_options: may name a file as ``previous``, under which the old one is kept.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write ``checkpoint`` to ``path``."""
+        """Write ``checkpoint`` to ``path``.
+
+        Raises ValueError: it cannot be written; a file that was there before stays.
+        """
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = target.with_name(f".{target.name}.tmp")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
+            if storage_options and target.exists():
+                _keep(target, Path(storage_options["previous"]))
             os.replace(temporary, target)
+            _sync(target.parent)
+        except OSError as error:
+            raise _unwritten(target, error) from error
+        except (
+            RuntimeError
+        ) as error:  # torch's word for a write that fell short, with the reason as its cause
+            if not isinstance(error.__context__, OSError):
+                raise
+            raise _unwritten(target, error.__context__) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = True
@@ -90,6 +117,35 @@ class AtomicCheckpointIO(CheckpointIO):
     def remove_checkpoint(self, path: str | Path) -> None:
         """Delete the file."""
         Path(path).unlink(missing_ok=True)
+
+
+def _keep(target: Path, previous: Path) -> None:
+    """Give the file a second name; until it is replaced it has both, so that it is never missing."""
+    second = previous.with_name(f".{previous.name}.tmp")
+    second.unlink(missing_ok=True)
+    try:
+        os.link(target, second)
+    except OSError:  # a file system without second names
+        shutil.copyfile(target, second)
+    os.replace(second, previous)
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names to the disk, where folders can be opened."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def _unwritten(target: Path, error: OSError) -> ValueError:
+    kept = "the one before is kept" if target.exists() else "there is none yet"
+    return ValueError(
+        f"checkpoint {target}: cannot be written ({error.strerror or error}); {kept}; make room or choose "
+        "another folder, then go on with resume"
+    )
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -124,6 +180,22 @@ def read(path: str | Path) -> Checkpoint:
         int(data["global_step"]),
         float(contents["seconds"]),
     )
+
+
+def newest(folder: Path, tell: Callable[[str], None]) -> Checkpoint:
+    """The newest whole checkpoint of the run in ``folder``.
+
+    tell: is told of one that is damaged, and passed over.
+    Raises ValueError: there is no whole one.
+    """
+    last, previous = folder / LAST, folder / PREVIOUS
+    if not previous.exists():
+        return read(last)
+    try:
+        return read(last)
+    except ValueError as error:
+        tell(f"{error}; going back to {previous.name}")
+        return read(previous)
 
 
 def load_weights(module: nn.Module, checkpoint: Checkpoint) -> None:

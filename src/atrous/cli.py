@@ -7,12 +7,10 @@ Nothing heavy is imported here, so that help, --cfg and a misspelt option answer
 import difflib
 import importlib
 import logging
-import math
 import os
 import re
 import string
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +28,8 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from atrous import launching
+
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
     "inspect": "look at a data set:       atrous inspect data=camvid",
@@ -42,6 +42,7 @@ COMMANDS = {
 HYDRA_OPTIONS = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
 ARGUMENTS = {"compare": "runs"}  # where a command's arguments without a key go
 TRACEBACK = "ATROUS_TRACEBACK"
+STOPPED = (130, 138, 143)  # exit statuses of a run that a signal has ended: SIGINT, SIGUSR1, SIGTERM
 
 
 def main(command: str | None = None) -> None:
@@ -56,6 +57,7 @@ def main(command: str | None = None) -> None:
         _stop(f"no command '{command}'{_propose(command, list(COMMANDS))}\n\n{_usage()}")
     register_resolvers()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves errors to us
+    launching.end_with_launcher()
     with _answering():
         run(command, keyed(argv, ARGUMENTS[command]) if command in ARGUMENTS else argv)
 
@@ -65,7 +67,13 @@ def _answering() -> Iterator[None]:
     """Errors that a user can cause end in a sentence; others, and all if wanted, in a traceback."""
     try:
         yield
+    except SystemExit as error:
+        if error.code in STOPPED:
+            launching.is_first_to_fail()  # what the others then say is because of it
+        raise
     except Exception as error:
+        if not launching.is_first_to_fail():
+            sys.exit(1)
         # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
         told = isinstance(error, (ValueError, HydraException, OmegaConfBaseException))
         told = told or type(error).__name__ == "MisconfigurationException"
@@ -82,19 +90,17 @@ def run(command: str, argv: list[str]) -> None:
     failed: list[str] = []
 
     def task(cfg: DictConfig) -> Any:
-        function = getattr(importlib.import_module(f"atrous.commands.{command}"), command)
-        sys.argv = original  # Lightning starts the other devices' processes with it
-        if HydraConfig.get().mode == RunMode.RUN:
-            with _answering():
-                return function(cfg)
-        try:
-            return function(cfg)
-        except Exception as error:  # it is this run's alone: told now, and the others go on
-            print(f"atrous: run {HydraConfig.get().job.num}: {sentence(error)}", file=sys.stderr)
-            if os.environ.get(TRACEBACK) == "1":
-                traceback.print_exc()
-            failed.append(str(HydraConfig.get().job.num))
-            return math.nan
+        sys.argv = original
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return _in_own_processes(command, argv, cfg, failed)
+        with _answering():
+            if not launching.is_launched() and (several := _num_processes(cfg)) > 1:
+                outcome = launching.launch(_command_lines(command, argv, several))
+                sys.exit(outcome.code)
+            function = getattr(importlib.import_module(f"atrous.commands.{command}"), command)
+            value = function(cfg)
+            launching.hand_over(value)
+            return value
 
     if _asks_for_help(argv):
         print(help_text(command, [arg for arg in argv if not arg.startswith("-")]))
@@ -103,6 +109,46 @@ def run(command: str, argv: list[str]) -> None:
     hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
     if failed:
         _stop(f"{len(failed)} of the sweep's runs failed: {', '.join(failed)}")
+
+
+def _in_own_processes(command: str, argv: Sequence[str], cfg: DictConfig, failed: list[str]) -> float:
+    """A run of a sweep, for itself: what happens to it ends it alone.  nan: it failed."""
+    with _answering():
+        outcome = launching.launch(_command_lines(command, argv, _num_processes(cfg)))
+    if outcome.code in STOPPED:
+        sys.exit(outcome.code)
+    if outcome.code:
+        failed.append(str(HydraConfig.get().job.num))
+        print(f"atrous: run {failed[-1]} failed (exit status {outcome.code})", file=sys.stderr)
+    return outcome.value
+
+
+def _num_processes(cfg: DictConfig) -> int:
+    from atrous.build import num_processes
+
+    return num_processes(cfg)
+
+
+def _command_lines(command: str, argv: Sequence[str], num_processes: int) -> list[list[str]]:
+    """What starts each process of this run, which knows its values and its folder."""
+    config = HydraConfig.get()
+    program = sys.modules["__main__"].__spec__
+    begin = [sys.executable, *(["-m", program.name] if program else [os.path.abspath(sys.argv[0])])]
+    begin += [command] if sys.argv[1:2] == [command] else []
+    if config.mode == RunMode.MULTIRUN:
+        argv = [*_hydra_options(argv), *config.overrides.task, "hydra.mode=RUN"]
+    begin += [*argv, f"hydra.run.dir={_quoted(config.runtime.output_dir)}"]
+    names = [[], *([f"hydra.job.name={command}-{rank}"] for rank in range(1, num_processes))]
+    return [begin + name for name in names]
+
+
+def _hydra_options(argv: Sequence[str]) -> list[str]:
+    """The options of a command line that say where configs are found, with their arguments."""
+    found: list[str] = []
+    for option, behind in zip(argv, [*argv[1:], ""], strict=True):
+        if option.partition("=")[0] in HYDRA_OPTIONS:
+            found += [option] if "=" in option else [option, behind]
+    return found
 
 
 def _asks_for_help(argv: Sequence[str]) -> bool:
@@ -154,14 +200,28 @@ def config_folder() -> Path:
 def register_resolvers() -> None:
     """What the configs compute: the folders that commands write to."""
     OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
+    OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
     OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
     OmegaConf.register_new_resolver("score_folder", _score_folder, replace=True)
     OmegaConf.register_new_resolver("inspect_folder", _inspect_folder, replace=True)
 
 
-def _train_folder(resume: str | None, new: str) -> str:
-    """A resumed run goes on in its own folder."""
+def _train_folder(resume: str | None, new: str, runs: str) -> str:
+    """A resumed run goes on in its own folder; one that SLURM puts back has the job's number."""
+    if resume == "auto":
+        job = os.environ.get("SLURM_ARRAY_JOB_ID", os.environ.get("SLURM_JOB_ID"))
+        if job is None:
+            raise ValueError("resume=auto goes on in a folder that you name: hydra.run.dir=runs/NAME")
+        task = os.environ.get("SLURM_ARRAY_TASK_ID")
+        return f"{runs}/slurm-{job}" + (f"-{task}" if task else "")
     return new if resume is None else str(_existing(resume, "resume").parent)
+
+
+def _sweep_folder(resume: str | None, new: str) -> str:
+    """Of a sweep that goes on by itself the folder is named."""
+    if resume == "auto":
+        raise ValueError("resume=auto goes on in a folder that you name: hydra.sweep.dir=runs/NAME")
+    return new
 
 
 def _evaluate_folder(

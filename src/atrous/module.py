@@ -90,7 +90,7 @@ class SegmentationModule(L.LightningModule):
             zero_division=math.nan,
             validate_args=False,
         )
-        self._counting = Counting(labels, boundary_width)
+        self._counting: Counting | None = None  # made anew for each evaluation
         self._seconds: list[float] = []
         self.evaluated: Evaluation | None = None
         """Of the last whole evaluation, over all devices."""
@@ -214,11 +214,13 @@ class SegmentationModule(L.LightningModule):
         start = time.perf_counter()
         predicted = self.predict(batch["images"])  # waits for the device, to ask whether all is finite
         self._seconds.append((time.perf_counter() - start) / len(predicted.labels))
+        assert self._counting is not None
         self._counting.add(batch["names"], batch["labels"], *predicted, batch["objects"])
         return predicted.labels
 
     def _end_evaluation(self, split: str) -> None:
-        counted = self._counting.finish()
+        assert self._counting is not None
+        counted, self._counting = self._counting.finish(), None
         self.evaluated = Evaluation.of(_from_all_devices(counted), self.labels, self.boundary_width)
         self.seconds_per_picture = statistics.median(self._seconds[1:] or self._seconds or [math.nan])
         self.evaluated_on = _device_name(self.device)

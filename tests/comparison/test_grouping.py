@@ -7,7 +7,7 @@ import pytest
 
 from atrous.comparison.notes import config_differences, notes
 from atrous.comparison.scored import Scored, group
-from atrous.comparison.settings import differing, names, settings, short_paths
+from atrous.settings import differing, names, settings, short_paths
 
 UNET = {"model.net._target_": "smp.smp", "model.net.architecture._target_": "smp.Unet", "optimizer.lr": 0.1}
 FPN = UNET | {"model.net.architecture._target_": "smp.FPN"}

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atrous.comparison.scored import Groups, Scored
-from atrous.comparison.settings import differing
 from atrous.comparison.statistics import occurrences
 from atrous.metrics.bootstrap import NUM_RESAMPLES
 from atrous.metrics.paired import MIN_PICTURES, enough
+from atrous.settings import differing
 
 FEW = 50  # pictures; percentile intervals of small samples are too narrow
 MAX_KEYS = 6  # of the configs' differences that are named

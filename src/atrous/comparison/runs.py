@@ -11,10 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from atrous.comparison.scored import Scored
-from atrous.comparison.settings import settings
 from atrous.metrics.evaluation import Evaluation
 from atrous.report.tables import COUNTS, FORMAT, SCORES
 from atrous.results import CONFIG
+from atrous.settings import settings
 
 VALIDATION = "validation"
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from atrous.comparison.settings import Settings, names, short_paths
 from atrous.metrics.evaluation import Evaluation
+from atrous.settings import Settings, names, short_paths
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Splits and loaders.  Batches leave as uint8; the module normalises them on the device."""
 
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -73,13 +74,27 @@ class SegmentationData(L.LightningDataModule):
         self.order = order or Shuffled()
         self.mix = mix
         self.jitter = jitter
+        self._start = (0, 0)
+
+    def state_dict(self) -> dict[str, int]:
+        """The epoch, and how many of its samples have been trained on, over all devices."""
+        assert self.trainer is not None
+        epoch, batches = self.trainer.current_epoch, self.trainer.fit_loop.epoch_loop.batch_progress
+        if batches.current.completed >= self.trainer.num_training_batches:
+            return {"epoch": epoch + 1, "samples": 0}
+        samples = batches.current.completed * self.batch_size * self.trainer.world_size
+        return {"epoch": epoch, "samples": samples}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on behind these samples."""
+        self._start = (state_dict["epoch"], state_dict["samples"])
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of ``batch_size`` crops; the tail of an epoch that fills no batch is left out."""
         pairs = self.pairs["train"]
         dataset = SegmentationDataset(pairs, self.read, self.augment, self.seed, self.mix, self.jitter)
         rank, world_size = self._place()
-        sampler = TrainingSampler(len(dataset), self.order, self.seed, rank, world_size)
+        sampler = TrainingSampler(len(dataset), self.order, self.seed, rank, world_size, self._start)
         if len(sampler) < self.batch_size:
             raise ValueError(
                 f"the train split has {len(dataset)} pictures, too few for one batch of "
@@ -132,7 +147,7 @@ class SegmentationData(L.LightningDataModule):
             drop_last=drop_last,
             pin_memory=self.pin_memory and torch.cuda.is_available(),
             persistent_workers=num_workers > 0,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_prepare,
             multiprocessing_context="fork" if forked else None,
         )
 
@@ -154,6 +169,12 @@ def _ring(num_workers: int, batch_size: int) -> Ring | None:
         return None
 
 
-def _one_thread(worker: int) -> None:
-    """OpenCV would start a thread a core in every worker."""
-    cv2.setNumThreads(0)
+def _prepare(worker: int) -> None:
+    """A worker ends with its run: a signal that reaches it too, from a terminal or a scheduler, is the run's.
+
+    SIGTERM is let pass once, and ends it then, as the loader does with workers that hang.
+    """
+    cv2.setNumThreads(0)  # it would start a thread a core in every worker
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))

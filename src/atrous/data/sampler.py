@@ -80,15 +80,25 @@ class TrainingSampler(Sampler[SampleKey]):
 
     All ranks get the same number of samples, which DDP needs in training: the few left over after dealing
     wait for an epoch whose order puts them first.
+    start: the epoch to begin with, and how many of its samples all ranks have had already.
     """
 
-    def __init__(self, num_samples: int, order: Order, seed: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        num_samples: int,
+        order: Order,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        start: tuple[int, int] = (0, 0),
+    ) -> None:
         self.num_samples = num_samples
         self.order = order
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.epoch = 0
+        self.start = start
+        self.epoch = start[0]
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -99,7 +109,9 @@ class TrainingSampler(Sampler[SampleKey]):
 
     def __iter__(self) -> Iterator[SampleKey]:
         keys = self.order(self.num_samples, self.seed, self.epoch)
-        return islice(keys, self.rank, len(self) * self.world_size, self.world_size)
+        epoch, had = self.start
+        first = self.rank + (had if self.epoch == epoch else 0)
+        return islice(keys, first, len(self) * self.world_size, self.world_size)
 
 
 class EvaluationSampler(Sampler[SampleKey]):

@@ -1,0 +1,162 @@
+"""Commands in processes of their own: one for each device of a run, one for each run of a sweep.
+
+The process that starts them waits and does nothing else, so that whatever happens to one of them ends the
+others too, even a kill, and the first error is told once.  Standard library only.
+"""
+
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+FOLDER = (
+    "ATROUS_PROCESSES"  # what processes started together share: who failed first, what the command returned
+)
+PATIENCE = 15.0  # seconds that the others get to end by themselves after one has failed
+POLL = 0.1  # seconds
+# What asks a run to end, and is handed on to its processes.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1) if hasattr(signal, "SIGUSR1") else (signal.SIGTERM,)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a command.
+
+    code: its exit status, as a shell says it: 128 and the signal for a process that was killed.
+    value: what the command returned; nan where it failed.
+    """
+
+    code: int
+    value: float
+
+
+def launch(commands: Sequence[Sequence[str]]) -> Outcome:
+    """Run the processes of one run, each by its command line, and wait for all of them.
+
+    Each learns by LOCAL_RANK, MASTER_ADDR and MASTER_PORT which it is, as torch.distributed expects.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="atrous-"))
+    try:
+        started = [
+            subprocess.Popen(command, env=_environment(folder, rank, len(commands)))
+            for rank, command in enumerate(commands)
+        ]
+        with _handing_on(started):
+            code = _wait(started)
+        return Outcome(code, _value(folder) if code == 0 else math.nan)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(folder: Path, rank: int, num_processes: int) -> Mapping[str, str]:
+    own = {**os.environ, FOLDER: str(folder)}
+    if num_processes > 1:
+        port = os.environ.get("MASTER_PORT") or _port(folder)
+        own |= {"LOCAL_RANK": str(rank), "MASTER_ADDR": os.environ.get("MASTER_ADDR", "127.0.0.1")}
+        own |= {"MASTER_PORT": port}
+    return own
+
+
+def _port(folder: Path) -> str:
+    """A free port, the same for all processes of the launch."""
+    noted = folder / "port"
+    if not noted.exists():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            noted.write_text(str(probe.getsockname()[1]))
+    return noted.read_text()
+
+
+@contextmanager
+def _handing_on(started: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    """Hand the signals on; Ctrl-C reaches all processes of a terminal by itself."""
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        for process in started:
+            process.send_signal(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    before = {number: signal.signal(number, hand_on) for number in SIGNALS}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(started: Sequence["subprocess.Popen[bytes]"]) -> int:
+    """The exit status of the first process that fails, after the end of all; 0: none failed."""
+    failed, deadline = 0, math.inf
+    while any(process.poll() is None for process in started):
+        codes = [process.returncode for process in started if process.returncode]
+        if codes and deadline == math.inf:
+            failed, deadline = codes[0], time.monotonic() + PATIENCE
+        if time.monotonic() > deadline:
+            for process in started:
+                process.kill()
+        time.sleep(POLL)
+    failed = failed or next((process.returncode for process in started if process.returncode), 0)
+    return failed if failed >= 0 else 128 - failed
+
+
+def _value(folder: Path) -> float:
+    result = folder / "value"
+    return float(json.loads(result.read_text())) if result.exists() else math.nan
+
+
+def is_launched() -> bool:
+    """Whether this process was started by ``launch``, or as one of several by srun, torchrun or the like."""
+    return FOLDER in os.environ or "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
+
+
+def hand_over(value: Any) -> None:
+    """Tell who launched this process what its command returned."""
+    if FOLDER in os.environ and os.environ.get("LOCAL_RANK", "0") == "0":
+        (Path(os.environ[FOLDER]) / "value").write_text(json.dumps(value))
+
+
+def is_first_to_fail() -> bool:
+    """Whether no other process of this launch has failed: its error is the one to tell.
+
+    The others fail because of it: they lose the connection, or find the same wrong input.
+    """
+    if FOLDER not in os.environ:
+        return True
+    try:
+        (Path(os.environ[FOLDER]) / "failed").open("x").close()
+    except FileExistsError:
+        return False
+    except OSError:  # the folder went with who started this process
+        return True
+    return True
+
+
+def end_with_launcher() -> None:
+    """End this process when the one that started it is gone: nobody would end it else."""
+    if FOLDER not in os.environ:
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        print("atrous: the process that started this one is gone; ending", file=sys.stderr)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="launcher-watch", daemon=True).start()

@@ -1,0 +1,121 @@
+"""A run that goes on from any of its checkpoints ends as the run that was never stopped: bit for bit."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY
+
+from atrous import checkpoint
+from atrous.checkpoint import AtomicCheckpointIO
+from atrous.commands.train import train
+from atrous.run_folder import read_values
+
+# 12 scenes in batches of 4: 3 batches an epoch.  checkpoint_minutes=0: a checkpoint between any two batches.
+SMALL = (
+    "model=unet_paper",
+    "model.net._target_=tiny.TinyNet",
+    "model.net.width=8",
+    "model.net.batch_norm=true",
+    "allow=[tiny]",
+    "trainer.checkpoint_minutes=0",
+    "trainer.log_every_n_steps=1",
+    "scheduler.warmup_steps=2",
+)
+TIMINGS = ("train/pictures_per_second", "train/data_wait")
+
+RECIPES = {
+    "validation across epochs": ["trainer.max_steps=8", "trainer.val_check_interval=2"],
+    "validation at the end of epochs": ["trainer.max_steps=7", "trainer.val_check_interval=3"],
+    "epochs": [
+        "trainer.max_steps=-1",
+        "trainer.max_epochs=3",
+        "trainer.val_check_interval=1.0",
+        "trainer.check_val_every_n_epoch=1",
+    ],
+    "accumulated gradients": [
+        "trainer.accumulate_grad_batches=2",
+        "trainer.max_steps=5",
+        "trainer.val_check_interval=2",
+    ],
+    "moving average": [
+        "callbacks=ema",
+        "callbacks.ema.decay=0.5",
+        "trainer.max_steps=6",
+        "trainer.val_check_interval=2",
+    ],
+    "device augmentation": ["augment.device=true", "trainer.max_steps=5", "trainer.val_check_interval=3"],
+    "class-uniform sampling and mixing": [
+        "sampling=class_uniform",
+        "mix=classmix",
+        "optimizer=sgd",
+        "trainer.max_steps=5",
+        "trainer.val_check_interval=4",
+    ],
+    "one batch an epoch": ["data.batch_size=12", "trainer.max_steps=4", "trainer.val_check_interval=2"],
+}
+
+
+@pytest.fixture
+def taken(monkeypatch, tmp_path):
+    """Every checkpoint that is written, with the values logged until then, in a run folder of its own."""
+    folders: list[Path] = []
+    save = AtomicCheckpointIO.save_checkpoint
+
+    def save_and_copy(self, contents, path, storage_options=None):
+        save(self, contents, path, storage_options)
+        folders.append(tmp_path / f"{len(folders):02d}-step{contents['global_step']}-{Path(path).stem}")
+        folders[-1].mkdir()
+        shutil.copy(path, folders[-1] / "last.ckpt")
+        shutil.copy(Path(path).with_name("values.jsonl"), folders[-1])
+
+    monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", save_and_copy)
+    yield folders
+
+
+def same(one, other, where=""):
+    """Raises AssertionError: two checkpoints differ; names where."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), (where, one.keys() ^ other.keys())
+        for key in one:
+            same(one[key], other[key], f"{where}/{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            same(left, right, f"{where}/{index}")
+    else:
+        assert one == other, (where, one, other)
+
+
+def state(folder, name="last"):
+    contents = checkpoint.load(folder / f"{name}.ckpt")
+    own = contents.pop("atrous")
+    return contents | {"num_values": own["num_values"]}
+
+
+def values(folder):
+    return [{k: v for k, v in line.items() if k not in TIMINGS} for line in read_values(folder)]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_from_any_checkpoint(recipe, composed, tmp_path, taken, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    options = [*SMALL, *RECIPES[recipe]]
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    score = train(composed("train", *options, output=whole))
+    snapshots = list(taken)
+    if "trainer.accumulate_grad_batches=2" in options:  # best.ckpt may hold half of a step's gradients
+        snapshots = [folder for folder in taken if not folder.name.endswith("best")]
+    assert len(snapshots) >= 8
+    for folder in snapshots:
+        resumed = train(composed("train", *options, "resume=auto", output=folder))
+        same(state(whole), state(folder), folder.name)
+        assert values(whole) == values(folder), folder.name
+        assert resumed == score
+        if (folder / "best.ckpt").exists():
+            same(state(whole, "best"), state(folder, "best"), f"{folder.name} best")
