@@ -132,6 +132,31 @@ def command(tmp_path: Path, scenes: Path) -> Command:
     return Command(tmp_path, scenes)
 
 
+@pytest.fixture
+def trainings(tmp_path: Path, scenes: Path):
+    """Trainings that can be killed, from an empty folder (tests/faults)."""
+    from fault_runs import Trainings
+
+    return Trainings(tmp_path, scenes)
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory: pytest.TempPathFactory, scenes: Path):
+    """unbroken(*options): the folder of a training that nothing happened to (tests/faults)."""
+    from fault_runs import Trainings
+
+    made: dict[tuple[str, ...], Path] = {}
+
+    def make(*options: str) -> Path:
+        if options not in made:
+            runs = Trainings(tmp_path_factory.mktemp("unbroken"), scenes)
+            runs.succeed("hydra.run.dir=run", *options)
+            made[options] = runs.folder / "run"
+        return made[options]
+
+    return make
+
+
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 
 

@@ -1,30 +1,16 @@
 """A run that goes on from any of its checkpoints ends as the run that was never stopped: bit for bit."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from conftest import TINY
+from fault_runs import SMALL, same, state, values
 
-from atrous import checkpoint
 from atrous.checkpoint import AtomicCheckpointIO
 from atrous.commands.train import train
-from atrous.run_folder import read_values
 
-# 12 scenes in batches of 4: 3 batches an epoch.  checkpoint_minutes=0: a checkpoint between any two batches.
-SMALL = (
-    "model=unet_paper",
-    "model.net._target_=tiny.TinyNet",
-    "model.net.width=8",
-    "model.net.batch_norm=true",
-    "allow=[tiny]",
-    "trainer.checkpoint_minutes=0",
-    "trainer.log_every_n_steps=1",
-    "scheduler.warmup_steps=2",
-)
-TIMINGS = ("train/pictures_per_second", "train/data_wait")
+# A checkpoint between any two batches.
+OPTIONS = (*SMALL, "trainer.checkpoint_minutes=0")
 
 RECIPES = {
     "validation across epochs": ["trainer.max_steps=8", "trainer.val_check_interval=2"],
@@ -72,39 +58,12 @@ def taken(monkeypatch, tmp_path):
         shutil.copy(Path(path).with_name("values.jsonl"), folders[-1])
 
     monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", save_and_copy)
-    yield folders
-
-
-def same(one, other, where=""):
-    """Raises AssertionError: two checkpoints differ; names where."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), (where, one.keys() ^ other.keys())
-        for key in one:
-            same(one[key], other[key], f"{where}/{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for index, (left, right) in enumerate(zip(one, other, strict=True)):
-            same(left, right, f"{where}/{index}")
-    else:
-        assert one == other, (where, one, other)
-
-
-def state(folder, name="last"):
-    contents = checkpoint.load(folder / f"{name}.ckpt")
-    own = contents.pop("atrous")
-    return contents | {"num_values": own["num_values"]}
-
-
-def values(folder):
-    return [{k: v for k, v in line.items() if k not in TIMINGS} for line in read_values(folder)]
+    return folders
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_from_any_checkpoint(recipe, composed, tmp_path, taken, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    options = [*SMALL, *RECIPES[recipe]]
+def test_from_any_checkpoint(recipe, composed, tmp_path, taken):
+    options = [*OPTIONS, *RECIPES[recipe]]
     whole = tmp_path / "whole"
     whole.mkdir()
     score = train(composed("train", *options, output=whole))

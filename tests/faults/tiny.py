@@ -1,4 +1,4 @@
-"""A network that trains in milliseconds, with everything that a resume could get wrong: batch norm and dropout."""
+"""A network that trains in milliseconds, with what a resume could get wrong: batch norm and dropout."""
 
 from torch import Tensor, nn
 

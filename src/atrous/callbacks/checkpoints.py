@@ -40,7 +40,7 @@ class Best(Checkpoint):
         best = -float("inf") if self.score is None else self.sign * self.score
         if self.sign * score > best:
             self.score = score
-            trainer.save_checkpoint(self.path)
+            trainer.save_checkpoint(self.path, weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
         """The best value, for a run that goes on."""
@@ -54,8 +54,8 @@ class Best(Checkpoint):
 class Last(Checkpoint):
     """last.ckpt in ``folder``, and the one that it replaced as previous.ckpt.
 
-    It is written before each validation, so that one which is cut short costs no training, and after it; the
-    validation that ends the training has only the latter.  Where gradients are half gathered, it waits for the
+    It is written before each validation, so that one which is cut short costs no training, and after it; at
+    the validation that ends the training only after it.  Where gradients are half gathered, it waits for the
     optimizer's step.  Other callbacks' states are part of it: it belongs behind them.
     """
 
@@ -66,11 +66,12 @@ class Last(Checkpoint):
         self._is_overdue = False
 
     def save(self, trainer: L.Trainer) -> None:
-        """Write it now, between two batches or at a validation's start or end, or as soon as it is exact."""
+        """Write it: between two batches, at a validation's start or end, or as soon as it is exact."""
         self._is_overdue = is_gathering(trainer)
         if self._is_overdue:
             return
-        trainer.save_checkpoint(self.path, storage_options={"previous": self.path.with_name(PREVIOUS)})
+        kept = {"previous": self.path.with_name(PREVIOUS)}
+        trainer.save_checkpoint(self.path, weights_only=False, storage_options=kept)
         self.written = time.monotonic()
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -1,0 +1,32 @@
+"""kill -9 at any moment: the run that goes on ends as the one that was never stopped."""
+
+import signal
+
+import pytest
+from fault_runs import same_run
+from injected import fault
+
+MOMENTS = {
+    "in the middle of an epoch": [fault("KILL", "batch_start", 4)],
+    "at the first batch of an epoch": [fault("KILL", "batch_start", 3)],
+    "at the last batch of an epoch": [fault("KILL", "batch_end", 6)],
+    "during a validation": [fault("KILL", "validation_batch_end", 4)],
+    "before a validation is saved": [fault("KILL", "validation_end", 4)],
+    "during the last validation": [fault("KILL", "validation_batch_end", 8)],
+    "before the first checkpoint": [fault("KILL", "batch_end", 1)],
+    "twice in a row": [fault("KILL", "batch_start", 4), fault("KILL", "batch_end", 7)],
+}
+
+
+def killed(trainings, faults, *options):
+    run = ("hydra.run.dir=run", "resume=auto", *options)
+    for injected in faults:
+        assert trainings(*run, injected).code == -signal.SIGKILL
+    trainings.succeed(*run)
+    return trainings.folder / "run"
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill(moment, trainings, unbroken):
+    run = killed(trainings, MOMENTS[moment], "data.num_workers=2")
+    same_run(unbroken("data.num_workers=0"), run)
