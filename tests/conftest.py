@@ -142,17 +142,20 @@ def trainings(tmp_path: Path, scenes: Path):
 
 @pytest.fixture(scope="session")
 def unbroken(tmp_path_factory: pytest.TempPathFactory, scenes: Path):
-    """unbroken(*options): the folder of a training that nothing happened to (tests/faults)."""
+    """unbroken(processes): the folder of a training that nothing happened to (tests/faults)."""
     from fault_runs import Trainings
 
-    made: dict[tuple[str, ...], Path] = {}
+    made: dict[int, Path] = {}
 
-    def make(*options: str) -> Path:
-        if options not in made:
+    def make(processes: int = 1) -> Path:
+        if processes not in made:
             runs = Trainings(tmp_path_factory.mktemp("unbroken"), scenes)
-            runs.succeed("hydra.run.dir=run", *options)
-            made[options] = runs.folder / "run"
-        return made[options]
+            if processes == 1:
+                runs.succeed("hydra.run.dir=run")
+            else:
+                assert [done.code for done in runs.two("hydra.run.dir=run")] == [0, 0]
+            made[processes] = runs.folder / "run"
+        return made[processes]
 
     return make
 

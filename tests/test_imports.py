@@ -16,7 +16,7 @@ FLOORS = {
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.cache": 1, "data.jitter": 1,
     "data.decoders": 2, "data.ring": 2, "data.reading": 2, "data.cached": 2, "data.processes": 2,
-    "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
+    "data.workers": 2, "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
     "data.inspection": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "filling": 3, "inspection": 3, "predictions": 3,
     "results": 3, "trust": 3, "launching": 3, "settings": 3,

@@ -3,16 +3,20 @@
 import multiprocessing
 import os
 import runpy
+import socket
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import pytest
 import torch
 from conftest import CHECKOUT, TINY, Command
 
-from atrous import checkpoint
+from atrous import checkpoint, launching
 from atrous.run_folder import read_values
 
 TIMINGS = ("train/pictures_per_second", "train/data_wait")
@@ -97,6 +101,9 @@ class Trainings:
         self.env = {**Command(folder, data).env, "PYTHONPATH": HERE}
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["preloaded"])
+        with pytest.MonkeyPatch.context() as patch:  # it learns only by its environment where to look
+            patch.setenv("PYTHONPATH", HERE)
+            forkserver.ensure_running()
 
     def start(self, *args: str, **environ: str) -> tuple[ForkServerProcess, Path]:
         """Its process, and the file that it writes to."""
@@ -114,11 +121,32 @@ class Trainings:
         assert process.exitcode is not None, f"still running: {log.read_text()}"
         return Done(process.exitcode, log.read_text(), time.monotonic() - start, process.pid)
 
+    def two(self, *args: str, timeout: float = 120) -> list[Done]:
+        """Run it on two processes, as launching.launch starts them."""
+        shared = tempfile.mkdtemp(dir=self.folder)
+        environ = {launching.FOLDER: shared, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+        options = ("trainer=ddp", "data.batch_size=2", *args)
+        start = time.monotonic()
+        started = [self.start(*options, **environ, LOCAL_RANK=str(rank)) for rank in range(2)]
+        ended = []
+        for process, log in started:
+            process.join(timeout - (time.monotonic() - start))
+            seconds = time.monotonic() - start
+            assert process.exitcode is not None, f"still running: {log.read_text()}"
+            ended.append(Done(process.exitcode, log.read_text(), seconds, process.pid))
+        return ended
+
     def succeed(self, *args: str, **environ: str) -> str:
         """Run it, demand success, return what it said."""
         done = self(*args, **environ)
         assert done.code == 0, done.said
         return done.said
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _main(argv: list[str], folder: str, env: dict[str, str], log: str) -> None:

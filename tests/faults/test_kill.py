@@ -29,4 +29,17 @@ def killed(trainings, faults, *options):
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_kill(moment, trainings, unbroken):
     run = killed(trainings, MOMENTS[moment], "data.num_workers=2")
-    same_run(unbroken("data.num_workers=0"), run)
+    same_run(unbroken(), run)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill_one_of_two_processes(moment, trainings, unbroken):
+    """The other ends by itself, since it loses the connection."""
+    run = ("hydra.run.dir=run", "resume=auto", "data.num_workers=1")
+    for rank, injected in enumerate(MOMENTS[moment]):
+        ended = trainings.two(*run, injected.replace("rank: 0", f"rank: {rank}"))
+        assert ended[rank].code == -signal.SIGKILL
+        assert ended[1 - rank].code == 1, ended[1 - rank].said
+        assert max(done.seconds for done in ended) < 60
+    assert [done.code for done in trainings.two(*run)] == [0, 0]
+    same_run(unbroken(processes=2), trainings.folder / "run")

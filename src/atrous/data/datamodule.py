@@ -1,11 +1,9 @@
 """Splits and loaders.  Batches leave as uint8; the module normalises them on the device."""
 
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-import cv2
 import lightning as L
 import torch
 from torch import Tensor
@@ -18,6 +16,7 @@ from atrous.data.mix import Mix
 from atrous.data.processes import available_cores
 from atrous.data.ring import Ring, RingLoader
 from atrous.data.sampler import EvaluationSampler, Order, Shuffled, TrainingSampler
+from atrous.data.workers import Prepared
 
 MOST_WORKERS = 16  # a device's, where their number is not chosen
 
@@ -147,7 +146,7 @@ class SegmentationData(L.LightningDataModule):
             drop_last=drop_last,
             pin_memory=self.pin_memory and torch.cuda.is_available(),
             persistent_workers=num_workers > 0,
-            worker_init_fn=_prepare,
+            worker_init_fn=Prepared(),
             multiprocessing_context="fork" if forked else None,
         )
 
@@ -167,14 +166,3 @@ def _ring(num_workers: int, batch_size: int) -> Ring | None:
         return Ring(num_workers, batch_size)
     except OSError:
         return None
-
-
-def _prepare(worker: int) -> None:
-    """A worker ends with its run: a signal that reaches it too, from a terminal or a scheduler, is the run's.
-
-    SIGTERM is let pass once, and ends it then, as the loader does with workers that hang.
-    """
-    cv2.setNumThreads(0)  # it would start a thread a core in every worker
-    for number in (signal.SIGINT, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
