@@ -92,7 +92,7 @@ class AtomicCheckpointIO(CheckpointIO):
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
-            if storage_options and target.exists():
+            if storage_options:
                 _keep(target, Path(storage_options["previous"]))
             os.replace(temporary, target)
             _sync(target.parent)
@@ -121,6 +121,8 @@ class AtomicCheckpointIO(CheckpointIO):
 
 def _keep(target: Path, previous: Path) -> None:
     """Give the file a second name; until it is replaced it has both, so that it is never missing."""
+    if not target.exists() or (previous.exists() and previous.samefile(target)):
+        return
     second = previous.with_name(f".{previous.name}.tmp")
     second.unlink(missing_ok=True)
     try:

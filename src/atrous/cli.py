@@ -76,6 +76,7 @@ def _answering() -> Iterator[None]:
             sys.exit(1)
         # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
         told = isinstance(error, (ValueError, HydraException, OmegaConfBaseException))
+        told = told or (isinstance(error, OSError) and error.filename is not None)
         told = told or type(error).__name__ == "MisconfigurationException"
         if not told or os.environ.get(TRACEBACK) == "1":
             raise
@@ -274,6 +275,8 @@ def sentence(error: BaseException) -> str:
         return f"{cause.full_key}: no such option{proposal}; known here: {', '.join(known)}"
     if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
         return sentence(cause)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     text = str(error).strip()
     if asked := re.match(r"You must specify '([\w/]+)'", text):
         return f"{asked[1]} is not given: {asked[1]}=NAME, with one of {', '.join(_choices(asked[1]))}"

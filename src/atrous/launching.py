@@ -103,7 +103,7 @@ def _handing_on(started: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
 def _wait(started: Sequence["subprocess.Popen[bytes]"]) -> int:
     """The exit status of the first process that fails, after the end of all; 0: none failed."""
     failed, deadline = 0, math.inf
-    while any(process.poll() is None for process in started):
+    while any([process.poll() is None for process in started]):  # a list: each is polled
         codes = [process.returncode for process in started if process.returncode]
         if codes and deadline == math.inf:
             failed, deadline = codes[0], time.monotonic() + PATIENCE

@@ -16,11 +16,18 @@ class Leaderboard(Callback):
     """leaderboard.csv in the sweep's folder, largest objective first, written after every run and printed at
     the end.
 
-    A run that failed has no objective, and stands last.
+    A run that failed has no objective, and stands last.  A sweep that goes on keeps the runs before.
     """
 
     def __init__(self) -> None:
         self.runs: list[dict[str, Any]] = []
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Take up what is there."""
+        if _path(config).exists():
+            with _path(config).open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            self.runs = [{**row, "objective": float(row["objective"])} for row in rows]
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Note what a run was and what came of it."""
@@ -30,9 +37,9 @@ class Leaderboard(Callback):
         objective = float(job_return.return_value) if done else math.nan
         given = [override.partition("=") for override in job_return.overrides or []]
         varied = {key: value for key, _, value in given}
-        self.runs.append(
-            {"objective": objective, **varied, "run": Path(config.hydra.runtime.output_dir).name}
-        )
+        name = Path(config.hydra.runtime.output_dir).name
+        self.runs = [run for run in self.runs if run["run"] != name]
+        self.runs.append({"objective": objective, **varied, "run": name})
         self.runs.sort(key=lambda run: (math.isnan(run["objective"]), -run["objective"]))
         with _path(config).open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns())

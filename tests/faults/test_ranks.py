@@ -1,0 +1,42 @@
+"""One of two processes fails: all are gone in 30 seconds, and the first error is told once."""
+
+import re
+import signal
+
+import pytest
+from injected import fault
+
+SECONDS = 30
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("hook", ["batch_start", "validation_batch_end"])
+def test_an_error_is_told_once(hook, rank, trainings):
+    ended = trainings.two("hydra.run.dir=run", fault("raise", hook, 4, rank))
+    assert [done.code for done in ended] == [1, 1]
+    said = "".join(done.said for done in ended)
+    assert said.count("atrous: ") == 1
+    assert said.count("atrous: injected fault") == 1
+    assert "Traceback" not in said
+    assert all(done.left_over() == [] for done in ended)
+
+
+def test_wrong_input_is_told_once(trainings):
+    ended = trainings.two("hydra.run.dir=run", "data.splits.val=dev")
+    assert [done.code for done in ended] == [1, 1]
+    assert "".join(done.said for done in ended).count("atrous: split 'dev'") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("action", ["raise", "KILL"])
+def test_as_people_start_it(action, rank, command, trainings):
+    """With the process that starts the two, which ends with the status of the one that failed."""
+    from fault_runs import HERE, SMALL
+
+    command.env["PYTHONPATH"] = HERE
+    two = ("trainer=ddp", "data.batch_size=2", "hydra.run.dir=run")
+    done = command("train.py", *SMALL, *two, fault(action, "batch_start", 4, rank))
+    assert done.returncode == (1 if action == "raise" else 128 + signal.SIGKILL)
+    assert done.stderr.count("injected fault") == (action == "raise")
+    assert not re.search("Traceback|RuntimeError", done.stderr)
