@@ -5,7 +5,6 @@ python benchmarks/scaling.py [--quick]
 The pictures are those of input.py.  The listed data sets are trees of empty files.  Linux.
 """
 
-import csv
 import itertools
 import multiprocessing
 import os
@@ -26,6 +25,7 @@ from input import CROP, AlbumentationsExample, atrous, cpu_milliseconds, peer, w
 from measure import HERE, Table, arguments, in_turn, publish
 
 from atrous.data.layouts.cityscapes import Cityscapes
+from atrous.run_folder import read_values
 
 LIST = """
 import sys, time
@@ -142,9 +142,7 @@ def _trained(root: Path, number: int) -> float:
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         command = [sys.executable, str(HERE.parent / "train.py"), *options]
         subprocess.run(command, capture_output=True, env=environment, check=True)
-        (metrics,) = Path(folder).rglob("metrics.csv")
-        with metrics.open() as file:
-            rates = [row.get("train/pictures_per_second") for row in csv.DictReader(file)]
+        rates = [line.get("train/pictures_per_second") for line in read_values(Path(folder))]
     return 1000 / float([rate for rate in rates if rate][-1] or 0)
 
 

@@ -33,8 +33,6 @@ from torch import nn
 
 from atrous import build
 from atrous.activations import checkpoint_activations
-from atrous.callbacks.summary import ValidateLastStep
-from atrous.checkpoint import CheckpointContents
 from atrous.cli import config_folder, register_resolvers
 from atrous.compiling import compiled
 from atrous.labels import label_set
@@ -204,7 +202,7 @@ def bare_lightning(num_steps: int) -> Callable[[], float]:
 
 
 def atrous(num_steps: int, folder: Path, *options: str) -> Callable[[], float]:
-    """Rounds of what train.py builds: with its callbacks, a bar that is drawn, and the CSV logger."""
+    """Rounds of what train.py builds: with its callbacks, a bar that is drawn, and values.jsonl."""
     register_resolvers()
     num_all = WARM_UP + num_steps
     given = [f"model.encoder={ENCODER}", f"trainer.accelerator={DEVICE.type}", f"trainer.max_steps={num_all}"]
@@ -221,8 +219,8 @@ def atrous(num_steps: int, folder: Path, *options: str) -> Callable[[], float]:
 
     def round() -> float:
         clock = Clock()
-        contents = CheckpointContents(build.plain(cfg), LABELS)
-        trainer = build.trainer(cfg, [ValidateLastStep(), contents, clock])
+        trainer = build.training(cfg, LABELS)
+        trainer.callbacks.append(clock)
         trainer.fit(module, Batches(num_steps))
         return clock.figure
 
@@ -237,7 +235,7 @@ def overhead(quick: bool, repetitions: int, folder: Path) -> Table:
     ways = {
         peer: lambda: loop.round(num_steps),
         "the same in Lightning, without bar or logger": bare_lightning(num_steps),
-        "as `train.py` builds it: callbacks, bar, CSV": atrous(num_steps, folder),
+        "as `train.py` builds it: callbacks, bar, values": atrous(num_steps, folder),
     }
     return Table("What our own code costs", f"{unit()} a step", in_turn(ways, repetitions, not quick), peer)
 

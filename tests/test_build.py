@@ -7,6 +7,7 @@ import torch
 from conftest import compose_command
 
 from atrous import build
+from atrous.labels import label_set
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_evaluation_is_neither_sampled_nor_mixed(composed):
 def test_a_fused_optimizer_cannot_clip_what_is_scaled(composed):
     options = ("trainer.precision=16-mixed", "trainer.gradient_clip_val=1")
     with pytest.raises(ValueError, match=r"a fused optimizer takes .* set optimizer.algorithm.fused=false"):
-        build.trainer(composed("train", *options))
+        build.training(composed("train", *options), label_set("two", ["a", "b"]))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
@@ -174,7 +175,7 @@ def older(composed, monkeypatch):
         del config["augment"][option]
     del config["trainer"]["compile"]
     monkeypatch.setattr("atrous.checkpoint.read", lambda path: SimpleNamespace(config=config, step=1))
-    return lambda *options: build.resumed(composed("train", "resume=x.ckpt", *options))
+    return lambda *options: build.going_on(composed("train", "resume=x.ckpt", *options))[0]
 
 
 def data_of(cfg):

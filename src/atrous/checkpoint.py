@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lightning as L
 import torch
 from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor, nn
 
-from atrous.callbacks.loggers import Values
 from atrous.labels import LabelSet
 from atrous.run_folder import LAST, PREVIOUS
 
@@ -40,13 +39,19 @@ class Checkpoint:
     seconds: float
 
 
+class Lines(Protocol):
+    """A file that a run adds lines to, and that a resumed run shortens to ``num_lines`` first."""
+
+    num_lines: int
+
+
 class CheckpointContents(L.Callback):
     """Adds what a checkpoint needs to stand alone, the composed config and the label set, and to go on.
 
     values: its file is continued where it was when the checkpoint was written.
     """
 
-    def __init__(self, config: Mapping[str, Any], labels: LabelSet, values: Values) -> None:
+    def __init__(self, config: Mapping[str, Any], labels: LabelSet, values: Lines) -> None:
         self.contents = {"version": VERSION, "config": dict(config), "labels": labels.to_dict()}
         self.values = values
         self._before = 0.0
