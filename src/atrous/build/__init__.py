@@ -1,0 +1,50 @@
+"""The only place where a config becomes objects.
+
+Heavy imports stay inside the functions: a wrong path in a config is told before torch is imported.
+"""
+
+from atrous.build.loaders import cache_folder, data, layout, listings, num_workers, pairs, reader, set_class_weights
+from atrous.build.inspection import plan, samples
+from atrous.build.network import evaluation_module, exports, module, warn_of_small_batches
+from atrous.build.options import (
+    as_yaml,
+    choice,
+    make,
+    plain,
+    require_files,
+    require_options,
+    require_whole_split,
+    stages,
+)
+from atrous.build.stored import EVALUATION_DATA, evaluation_config, resumed, scored_pairs
+from atrous.build.training import trainer
+
+__all__ = [
+    "EVALUATION_DATA",
+    "as_yaml",
+    "cache_folder",
+    "choice",
+    "data",
+    "evaluation_config",
+    "evaluation_module",
+    "exports",
+    "layout",
+    "listings",
+    "make",
+    "module",
+    "num_workers",
+    "pairs",
+    "plain",
+    "plan",
+    "reader",
+    "require_files",
+    "require_options",
+    "require_whole_split",
+    "resumed",
+    "samples",
+    "scored_pairs",
+    "set_class_weights",
+    "stages",
+    "trainer",
+    "warn_of_small_batches",
+]

@@ -1,0 +1,117 @@
+"""From the config that a checkpoint holds to what may be built of it: an allow-list decides."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError
+
+from atrous.build.loaders import layout, pairs
+from atrous.build.options import plain
+from atrous.build.training import NOT_LIGHTNINGS
+from atrous.data.layouts.pairs import Layout, Pair
+from atrous.trust import require_trusted
+
+# The data options that cannot change what a score means.
+EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir")
+# What a resumed run takes though it is older than the option: none of them is part of what it trains.
+NEWER = (*(f"data.{key}" for key in EVALUATION_DATA), *(f"trainer.{key}" for key in NOT_LIGHTNINGS))
+
+
+def resumed(cfg: DictConfig) -> DictConfig:
+    """The config of the run that ``cfg.resume`` belongs to, with the values given on this command line.
+
+    Raises ValueError: a whole group (model=...) is given, which would be another run; a checkpoint that is
+    not
+        ours, or whose config names what it may not build.
+    """
+    from atrous.checkpoint import read
+
+    checkpoint = read(cfg.resume)
+    stored = _opened(checkpoint.config)
+    hydra_cfg = HydraConfig.get()
+    for override in OverridesParser.create().parse_overrides(list(hydra_cfg.overrides.task)):
+        key = override.key_or_group
+        if key in hydra_cfg.runtime.choices or key.startswith(("optimizer.", "scheduler.", "model.")):
+            raise ValueError(
+                f"resume={cfg.resume} goes on with the network, optimizer and config of its run, so "
+                f"{override.input_line} cannot be changed; give values such as trainer.max_steps=..., or "
+                "start a new run"
+            )
+        try:
+            OmegaConf.update(stored, key, override.value(), force_add=override.is_add() or key in NEWER)
+        except ConfigAttributeError:
+            raise ValueError(
+                f"resume={cfg.resume}: its run has no {key}, so {override.input_line} cannot be changed; "
+                "leave it out, or start a new run"
+            ) from None
+    if 0 < int(stored.trainer.max_steps) <= checkpoint.step:
+        raise ValueError(
+            f"resume={cfg.resume}: its training is finished after {checkpoint.step} steps; to go on raise "
+            "trainer.max_steps"
+        )
+    _without_encoder_weights(stored)
+    require_trusted(plain(stored, resolve=True), cfg.allow, training=True)
+    return stored
+
+
+def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
+    """The config of a checkpoint with what an evaluation may change: where and how, never what is scored.
+
+    Raises ValueError: the checkpoint's config names what it may not build.
+    """
+    run = _opened({key: config[key] for key in ("seed", "paths", "data", "model", "augment", "inference")})
+    unknown = sorted(str(key) for key in cfg.data if key not in EVALUATION_DATA)
+    if unknown:
+        raise ValueError(
+            f"data.{unknown[0]}: an evaluation does not change this; it scores the whole split, and takes "
+            f"data.{', data.'.join(EVALUATION_DATA)}"
+        )
+    given = {f"data.{key}": value for key, value in cfg.data.items()} | {"paths.data": cfg.paths.data}
+    if "_target_" in cfg.inference:  # a choice of its own
+        run.inference = cfg.inference
+    else:
+        given |= {f"inference.{key}": value for key, value in cfg.inference.items()}
+    for key, value in given.items():
+        if value is not None:
+            OmegaConf.update(run, key, value, merge=False, force_add=True)
+    OmegaConf.update(run, "paths.output", cfg.paths.output)
+    OmegaConf.update(run, "data.splits.test", cfg.split)
+    OmegaConf.update(run, "data.limits.test", None)
+    OmegaConf.update(run, "boundary_width", cfg.boundary_width, force_add=True)
+    _without_encoder_weights(run)
+    require_trusted(plain(run, resolve=True), cfg.allow)
+    return run
+
+
+def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, Sequence[Pair]]:
+    """The data set behind an evaluation, and its pictures.
+
+    cfg: may say where the data lie.  config: that of the evaluation, plain data with its interpolations.
+    Raises ValueError: the data are not there, or the config names what it may not build.
+    """
+    if "data" not in config:
+        raise ValueError("no evaluation has a config that says where its pictures lie")
+    run = _opened({key: value for key, value in config.items() if key != "training"})
+    for key, value in {"paths.data": cfg.paths.data, "data.root": cfg.data.root}.items():
+        if value is not None:
+            OmegaConf.update(run, key, value)
+    data = OmegaConf.create({"data": OmegaConf.to_container(run.data, resolve=True)})
+    require_trusted(plain(data), cfg.allow)
+    where = layout(data)
+    return where, pairs(data, where, ("test",))["test"]
+
+
+def _without_encoder_weights(cfg: DictConfig) -> None:
+    """The checkpoint brings all weights: no need for the file or the network that the training began with."""
+    if "encoder_weights" in cfg.model:
+        cfg.model.encoder_weights = None
+
+
+def _opened(config: Mapping[str, Any]) -> DictConfig:
+    """Plain data out of a checkpoint as a config, which knows no other keys than its own."""
+    cfg = OmegaConf.create(dict(config))
+    OmegaConf.set_struct(cfg, True)
+    return cfg
