@@ -16,8 +16,8 @@ from atrous.build.options import (
     require_whole_split,
     stages,
 )
-from atrous.build.stored import EVALUATION_DATA, evaluation_config, resumed, scored_pairs
-from atrous.build.training import trainer
+from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
+from atrous.build.training import num_processes, objective, trainer, training
 
 __all__ = [
     "EVALUATION_DATA",
@@ -28,11 +28,14 @@ __all__ = [
     "evaluation_config",
     "evaluation_module",
     "exports",
+    "going_on",
     "layout",
     "listings",
     "make",
     "module",
+    "num_processes",
     "num_workers",
+    "objective",
     "pairs",
     "plain",
     "plan",
@@ -40,11 +43,11 @@ __all__ = [
     "require_files",
     "require_options",
     "require_whole_split",
-    "resumed",
     "samples",
     "scored_pairs",
     "set_class_weights",
     "stages",
     "trainer",
+    "training",
     "warn_of_small_batches",
 ]

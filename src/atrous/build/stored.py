@@ -1,7 +1,8 @@
 """From the config that a checkpoint holds to what may be built of it: an allow-list decides."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -12,7 +13,12 @@ from atrous.build.loaders import layout, pairs
 from atrous.build.options import plain
 from atrous.build.training import NOT_LIGHTNINGS
 from atrous.data.layouts.pairs import Layout, Pair
+from atrous.run_folder import has_checkpoint
+from atrous.settings import differing, settings
 from atrous.trust import require_trusted
+
+if TYPE_CHECKING:
+    from atrous.checkpoint import Checkpoint
 
 # The data options that cannot change what a score means.
 EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir")
@@ -20,12 +26,57 @@ EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir
 NEWER = (*(f"data.{key}" for key in EVALUATION_DATA), *(f"trainer.{key}" for key in NOT_LIGHTNINGS))
 
 
-def resumed(cfg: DictConfig) -> DictConfig:
+# What may change when a run goes on by itself: how long and how it runs, and what of it is kept.
+FREE = ("callbacks.", "class_weights.values", "logger", "trainer.")
+AUTO = "auto"
+
+
+def going_on(cfg: DictConfig) -> tuple[DictConfig, Path | None]:
+    """The config of the training, and the checkpoint that it goes on from; None: it begins.
+
+    resume=null begins, resume=auto goes on with what the run folder holds, if anything, and a checkpoint with
+    the config of its run.
+    Raises ValueError: the folder holds another run, or none of its checkpoints can be read; else as
+        ``_resumed``.
+    """
+    folder = Path(cfg.paths.output)
+    if cfg.resume is not None and cfg.resume != AUTO:
+        return _resumed(cfg), Path(cfg.resume)
+    if not has_checkpoint(folder):
+        return cfg, None
+    from lightning.pytorch.utilities import rank_zero_only
+
+    from atrous.checkpoint import newest
+
+    found = newest(folder, tell=rank_zero_only(print))
+    if cfg.resume is None:
+        raise ValueError(
+            f"hydra.run.dir={folder}: holds a run already, of {found.step} steps; resume=auto goes on with "
+            "it, or choose another folder"
+        )
+    _require_same_run(cfg, found)
+    if cfg.get("class_weights"):
+        cfg.class_weights = found.config["class_weights"]
+    _without_encoder_weights(cfg)
+    return cfg, found.path
+
+
+def _require_same_run(cfg: DictConfig, found: "Checkpoint") -> None:
+    """Raises ValueError: the config is of another run than the checkpoint's."""
+    changed = differing([settings(found.config), settings(plain(cfg))])
+    for key, (before, now) in changed.items():
+        if not key.startswith(FREE):
+            raise ValueError(
+                f"resume=auto: the run in {found.path.parent} was begun with {key}={before}, not {now}; give "
+                "what it was begun with, or another hydra.run.dir"
+            )
+
+
+def _resumed(cfg: DictConfig) -> DictConfig:
     """The config of the run that ``cfg.resume`` belongs to, with the values given on this command line.
 
     Raises ValueError: a whole group (model=...) is given, which would be another run; a checkpoint that is
-    not
-        ours, or whose config names what it may not build.
+        not ours, or whose config names what it may not build.
     """
     from atrous.checkpoint import read
 

@@ -1,32 +1,89 @@
 """From the config to the Lightning trainer with its callbacks and loggers."""
 
+import math
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from atrous.build.options import make, plain
+from atrous.labels import LabelSet
+from atrous.run_folder import read_values
 
 if TYPE_CHECKING:
     import lightning as L
+    from lightning.pytorch.loggers import Logger
 
 # Options of conf/trainer that Lightning's trainer does not take, or takes for evaluations too.
-NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "compile")
+NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "checkpoint_minutes", "compile")
+LAUNCH_THEMSELVES = ("ddp_spawn", "ddp_fork", "ddp_notebook")  # strategies that start their processes
 
 
-def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Trainer":
-    """The Lightning trainer with the config's callbacks and loggers, and ``callbacks``."""
+def num_processes(cfg: DictConfig) -> int:
+    """How many processes of this machine a run of this config takes: one a device."""
+    devices: Any = cfg.trainer.devices if "trainer" in cfg else 1
+    if str(cfg.get("trainer", {}).get("strategy", "")).startswith(LAUNCH_THEMSELVES):
+        return 1
+    if OmegaConf.is_list(devices):
+        return len(devices)
+    if str(devices) in ("auto", "-1"):
+        import torch
+
+        return max(1, torch.cuda.device_count()) if cfg.trainer.accelerator in ("auto", "gpu", "cuda") else 1
+    named = [device for device in str(devices).split(",") if device.strip()]
+    if len(named) > 1:
+        return len(named)
+    return int(devices) if str(devices).isdecimal() else 1
+
+
+def training(cfg: DictConfig, labels: LabelSet) -> "L.Trainer":
+    """A trainer whose run can be killed anywhere and goes on from its last checkpoint to the same end.
+
+    Raises ValueError: options that are of the wrong kind, or do not go together.
+    """
+    from atrous.callbacks.checkpoints import Last
+    from atrous.callbacks.loggers import Values
+    from atrous.callbacks.preemption import Preemption
+    from atrous.callbacks.randomness import Randomness
+    from atrous.callbacks.summary import ValidateLastStep
+    from atrous.checkpoint import CheckpointContents
+
+    _require_clipping(cfg)
+    # The position in the epoch is kept by SegmentationData, not by the loader.
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
+    values = Values(cfg.paths.output)
+    contents = CheckpointContents(plain(cfg), labels, values)
+    last = Last(cfg.paths.output)
+    preemption = Preemption(last, cfg.trainer.get("checkpoint_minutes"), requeue=cfg.resume == "auto")
+    return trainer(cfg, [Randomness(cfg.seed), ValidateLastStep(), contents, last, preemption], [values])
+
+
+def objective(cfg: DictConfig, trainer: "L.Trainer") -> float:
+    """The last value of cfg.objective; of a run that had nothing left to do, from its file.
+
+    Raises ValueError: it was not logged.
+    """
+    logged = {name: value for line in read_values(Path(cfg.paths.output)) for name, value in line.items()} | trainer.callback_metrics
+    if cfg.objective not in logged:
+        raise ValueError(
+            f"objective={cfg.objective} was not logged; logged were {', '.join(sorted(logged))}"
+        )
+    value = logged[cfg.objective]
+    return math.nan if value is None else float(value)
+
+
+def trainer(
+    cfg: DictConfig, callbacks: "Sequence[L.Callback]" = (), loggers: "Sequence[Logger]" = ()
+) -> "L.Trainer":
+    """The Lightning trainer with the config's callbacks and loggers, and these."""
     import torch
     from lightning.pytorch.utilities import rank_zero_warn
 
     from atrous.callbacks.arithmetic import Arithmetic
     from atrous.checkpoint import AtomicCheckpointIO
 
-    # The checkpoints share the run folder with the config and the logs, so it is never empty.
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # lightning 2.6 with torch 2.15; nothing that a user can do.
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
     options = {
@@ -35,22 +92,16 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
     if options.get("sync_batchnorm") and not torch.cuda.is_available():
         rank_zero_warn("trainer.sync_batchnorm=true needs GPUs; batch norm stays a device's own here")
         options["sync_batchnorm"] = False
-    _require_clipping(cfg)
     one_size = cfg.get("augment") is not None
     search = cfg.trainer.get("benchmark")
     chosen = [make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback is not None]
-    loggers = [make(logger) for logger in (cfg.get("logger") or {}).values() if logger is not None]
+    chosen_loggers = [make(logger) for logger in (cfg.get("logger") or {}).values() if logger is not None]
     made: L.Trainer = make(
         options,
         callbacks=[Arithmetic(one_size if search is None else search), *chosen, *callbacks],
-        logger=loggers or False,
+        logger=[*loggers, *chosen_loggers] or False,
         plugins=[AtomicCheckpointIO()],
     )
-    if made.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise ValueError(
-            f"a sweep (-m) runs one process a job, but trainer.devices={cfg.trainer.devices} asks for "
-            f"{made.world_size}; start these runs one by one"
-        )
     return made
 
 
