@@ -15,6 +15,7 @@ FLOORS = {
     "activations": 1, "compiling": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.cache": 1, "data.jitter": 1,
+    "data.tags": 2, "data.opening": 2,
     "data.decoders": 2, "data.ring": 2, "data.reading": 2, "data.cached": 2, "data.processes": 2,
     "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
     "data.inspection": 2, "module": 2, "report": 2,
