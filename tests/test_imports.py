@@ -17,7 +17,7 @@ FLOORS = {
     "data.cache": 1, "data.jitter": 1,
     "data.tags": 2, "data.opening": 2,
     "data.decoders": 2, "data.ring": 2, "data.reading": 2, "data.cached": 2, "data.processes": 2,
-    "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
+    "data.dataset": 2, "data.replacing": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
     "data.inspection": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "filling": 3, "inspection": 3, "predictions": 3,
     "results": 3, "trust": 3,

@@ -74,6 +74,17 @@ def switch(cfg: DictConfig, key: str) -> bool:
     return value
 
 
+def skips(cfg: DictConfig, key: str) -> bool:
+    """Whether what is bad is skipped; an error, where older configs lack the choice.
+
+    Raises ValueError: it is neither error nor skip.
+    """
+    value = OmegaConf.select(cfg, key, default="error")
+    if value not in ("error", "skip"):
+        raise ValueError(f"{key}={value}: expected error or skip")
+    return bool(value == "skip")
+
+
 def choice(group: str) -> str:
     """The name of the config that was chosen of a group."""
     return str(HydraConfig.get().runtime.choices[group])

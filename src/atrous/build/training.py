@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from atrous.build.options import make, plain
+from atrous.build.options import make, plain, skips
 
 if TYPE_CHECKING:
     import lightning as L
@@ -40,9 +40,10 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
     search = cfg.trainer.get("benchmark")
     chosen = [make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback is not None]
     loggers = [make(logger) for logger in (cfg.get("logger") or {}).values() if logger is not None]
+    own = [Arithmetic(one_size if search is None else search), *_watching(cfg)]
     made: L.Trainer = make(
         options,
-        callbacks=[Arithmetic(one_size if search is None else search), *chosen, *callbacks],
+        callbacks=[*own, *chosen, *callbacks],
         logger=loggers or False,
         plugins=[AtomicCheckpointIO()],
     )
@@ -52,6 +53,13 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
             f"{made.world_size}; start these runs one by one"
         )
     return made
+
+
+def _watching(cfg: DictConfig) -> "list[L.Callback]":
+    """What looks after a training, before all callbacks that save or validate."""
+    from atrous.callbacks.skipped import SkippedSamples
+
+    return [SkippedSamples(cfg.paths.output)] if skips(cfg, "data.on_bad_sample") else []
 
 
 def _require_clipping(cfg: DictConfig) -> None:

@@ -20,6 +20,7 @@ IDLE = (
     "data.eval_batch_size",
     "data.limits.test",
     "data.num_workers",
+    "data.on_bad_sample",  # of the same files either choice makes the same weights, or one of them none
     "data.splits.test",
     "inference.window_batch",
     "logger",
