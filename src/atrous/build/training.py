@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import lightning as L
 
 # Options of conf/trainer that Lightning's trainer does not take, or takes for evaluations too.
-NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "compile")
+NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "compile", "on_bad_step")
 
 
 def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Trainer":
@@ -57,9 +57,11 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
 
 def _watching(cfg: DictConfig) -> "list[L.Callback]":
     """What looks after a training, before all callbacks that save or validate."""
+    from atrous.callbacks.finite import FiniteSteps
     from atrous.callbacks.skipped import SkippedSamples
 
-    return [SkippedSamples(cfg.paths.output)] if skips(cfg, "data.on_bad_sample") else []
+    account = [SkippedSamples(cfg.paths.output)] if skips(cfg, "data.on_bad_sample") else []
+    return [FiniteSteps(skips(cfg, "trainer.on_bad_step")), *account]
 
 
 def _require_clipping(cfg: DictConfig) -> None:

@@ -36,6 +36,7 @@ IDLE = (
     "trainer.deterministic",
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
+    "trainer.on_bad_step",  # of a training without bad steps either choice makes the same weights
 )
 LONGEST = 50  # letters of a setting in a name
 
