@@ -40,7 +40,7 @@ def trainer(cfg: DictConfig, callbacks: Sequence["L.Callback"] = ()) -> "L.Train
     search = cfg.trainer.get("benchmark")
     chosen = [make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback is not None]
     loggers = [make(logger) for logger in (cfg.get("logger") or {}).values() if logger is not None]
-    # With deterministic algorithms each new tensor would be filled first, for nothing: it is written anyway.
+    # Deterministic algorithms would fill each new tensor first, for programs that read what nobody wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     own = [Arithmetic(one_size if search is None else search), *_watching(cfg)]
     made: L.Trainer = make(
