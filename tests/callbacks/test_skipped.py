@@ -8,6 +8,7 @@ from damaged import BAD, config, damaged
 
 from atrous import build
 from atrous.callbacks.skipped import SkippedSamples, read_skipped
+from atrous.checkpoint import AtomicCheckpointIO
 
 SMALL = (
     "data.on_bad_sample=skip",
@@ -97,6 +98,17 @@ def test_lines_of_several_processes_do_not_cut_into_each_other(tmp_path):
     rows = read_skipped(tmp_path / "skipped.csv")
     assert len(rows) == 400
     assert {(file, reason) for _, file, reason in rows} == {(f"{rank}, a", "b\nc" * 500) for rank in range(2)}
+
+
+@pytest.mark.filterwarnings("ignore:.*another sample takes its place")
+def test_two_processes_keep_one_account(root, tmp_path, monkeypatch):
+    # What processes that are forked hand back at their end are weights alone.
+    monkeypatch.setattr(AtomicCheckpointIO, "load_checkpoint", lambda self, path, **_: torch.load(path))
+    options = ("+trainer.strategy=ddp_fork", "trainer.devices=2", "trainer.val_check_interval=null")
+    trainer = fit(root, tmp_path, *options, "trainer.max_steps=4", "~callbacks.progress_bar")
+    rows = read_skipped(tmp_path / "skipped.csv")
+    assert {file for _, file, _ in rows} == {f"{root}/{name}" for name in BAD}
+    assert trainer.callback_metrics["train/skipped"] == len(rows)
 
 
 def _append_many(rank, folder):
