@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-BENCHMARKS := startup input step evaluation scaling inspection
+BENCHMARKS := startup input step deterministic evaluation scaling inspection
 
 .DEFAULT_GOAL := help
 .PHONY: help train test test-all lint types format bench bench-quick wheel clean

@@ -61,6 +61,13 @@ def write_pair(
         spell(np.array(ids)[which]).save(label)
 
 
+def turned_by(orientation: int) -> Image.Exif:
+    """EXIF data that say so."""
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
 def write_text(path: Path, lines: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")

@@ -1,6 +1,7 @@
 """What benchmarks share, and that docs/performance.md says what they measured."""
 
 import json
+import statistics
 import sys
 
 import pytest
@@ -62,7 +63,13 @@ def test_the_page_shows_what_was_measured(name):
     assert "dirty" not in stored["commit"]
 
 
+def test_deterministic_algorithms_take_less_than_twice_the_time():
+    stored = json.loads((CHECKOUT / "benchmarks" / "deterministic.json").read_text())
+    for table in stored["tables"]:
+        assert statistics.median(Table(**table).ratios("deterministic")) > 0.5
+
+
 def test_every_benchmark_is_run_by_make():
     made = (CHECKOUT / "Makefile").read_text()
-    assert set(SCRIPTS) >= {"evaluation", "input", "scaling", "startup", "step"}
+    assert set(SCRIPTS) >= {"deterministic", "evaluation", "input", "scaling", "startup", "step"}
     assert all(f"benchmarks/{name}.py" in made or f" {name} " in made for name in SCRIPTS)

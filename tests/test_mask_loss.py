@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.losses import MaskClassification
+from atrous.losses.masks import at_points
 from atrous.outputs import Masks
 
 C, IGNORE = 4, 255
@@ -141,3 +142,20 @@ def test_weights_that_have_diverged_show_in_the_loss():
     prediction, labels = example(0)
     prediction.masks[0, 0, 0, 0] = torch.nan
     assert MaskClassification(C, IGNORE)(prediction, labels).isnan()
+
+
+@pytest.mark.parametrize("size", [(24, 24), (7, 13), (1, 1)])
+def test_points_are_those_of_grid_sample_with_their_gradient(size):
+    generator = torch.Generator().manual_seed(0)
+    masks = torch.randn(5, *size, generator=generator, dtype=torch.float64, requires_grad=True)
+    points = (
+        2.2 * torch.rand(200, 2, generator=generator, dtype=torch.float64) - 1.1
+    )  # some beyond the border
+    weights = torch.randn(5, 200, generator=generator, dtype=torch.float64)
+    expected = F.grid_sample(
+        masks[None], points[None, None], mode="bilinear", padding_mode="border", align_corners=False
+    )[0, :, 0]
+    found = at_points(masks, points)
+    assert torch.allclose(found, expected, atol=1e-12)
+    gradients = [torch.autograd.grad((each * weights).sum(), masks)[0] for each in (found, expected)]
+    assert torch.allclose(*gradients, atol=1e-12)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from atrous import build
+from atrous.cli import sentence
 from atrous.labels import label_set
 from atrous.metrics import jaccard as jaccard_of_counts
 from atrous.metrics.confusion import class_scores, confusion_matrix
@@ -97,6 +98,20 @@ def test_deterministic_mode_counts_no_pixel_in_a_loop(monkeypatch):
     finally:
         torch.use_deterministic_algorithms(False)
     assert 0 <= trainer.callback_metrics["test/miou"] <= 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_evaluation_of_weights_that_have_diverged_names_the_picture_and_gives_no_score(value):
+    module = SegmentationModule(nn.Conv2d(3, 3, 1), LABELS, mean=(0.5,) * 3, std=(0.2,) * 3)
+    module.net.bias.data[1] = value
+    trainer = L.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False
+    )
+    with pytest.raises(ValueError, match="not finite: the weights have diverged") as told:
+        trainer.test(module, DataLoader([batch(first=4)], batch_size=None), verbose=False)
+    assert sentence(told.value).endswith("lower optimizer.lr (pictures 4, 5)")
+    assert "test/miou" not in trainer.callback_metrics
+    assert module.evaluated is None
 
 
 def test_no_thread_and_no_count_outlives_an_evaluation():

@@ -18,8 +18,20 @@ NEED_VALUES = {"mask_classification", "lovasz"}
 LOSSES = sorted(path.stem for path in (config_folder() / "loss").glob("*.yaml"))
 
 
+def refuse(tensor):
+    raise AssertionError("tolist waits for the device")
+
+
 class NoWaiting(TorchDispatchMode):
     """Raises where a GPU would make the processor wait."""
+
+    def __enter__(self):
+        self.tolist, torch.Tensor.tolist = torch.Tensor.tolist, refuse  # which calls no operator here
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        torch.Tensor.tolist = self.tolist
+        return super().__exit__(*error)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
@@ -97,6 +109,12 @@ def test_a_step_asks_for_no_value(loss, composed):
 def test_a_loss_that_does_is_found(loss, composed):
     with pytest.raises(AssertionError, match="waits for the device"):
         train(config(composed, loss), NoWaiting)
+
+
+def test_a_step_that_is_to_be_left_out_must_be_looked_at(composed):
+    """The watch on non-finite steps waits only where that is chosen."""
+    with pytest.raises(AssertionError, match="waits for the device"):
+        train(config(composed, "cross_entropy", "trainer.on_bad_step=skip"), NoWaiting)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

@@ -212,7 +212,11 @@ class SegmentationModule(L.LightningModule):
 
     def _evaluation_step(self, batch: Batch) -> Tensor:
         start = time.perf_counter()
-        predicted = self.predict(batch["images"])  # waits for the device, to ask whether all is finite
+        try:
+            predicted = self.predict(batch["images"])  # waits for the device, to ask whether all is finite
+        except ValueError as error:
+            error.add_note(f"pictures {', '.join(batch['names'])}")
+            raise
         self._seconds.append((time.perf_counter() - start) / len(predicted.labels))
         assert self._counting is not None
         self._counting.add(batch["names"], batch["labels"], *predicted, batch["objects"])

@@ -20,6 +20,7 @@ IDLE = (
     "data.eval_batch_size",
     "data.limits.test",
     "data.num_workers",
+    "data.on_bad_sample",  # of the same files either choice makes the same weights, or one of them none
     "data.splits.test",
     "inference.window_batch",
     "logger",
@@ -35,6 +36,7 @@ IDLE = (
     "trainer.deterministic",
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
+    "trainer.on_bad_step",  # of a training without bad steps either choice makes the same weights
 )
 LONGEST = 50  # letters of a setting in a name
 

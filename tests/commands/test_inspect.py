@@ -71,7 +71,7 @@ def defective(root):
     def spoil(kind, path):
         named.setdefault(kind, []).append(str(path))
 
-    for index in range(7, 16):  # too few for a batch of 16
+    for index in range(5, 16):  # too few for a batch of 16
         for kind in ("images", "labels"):
             (root / kind / "train" / f"train{index}.png").unlink()
     image, label = draw(root, "train", "alone", 1001)
@@ -86,6 +86,12 @@ def defective(root):
     _, label = draw(root, "train", "no_picture_at_all", 1004)
     label.write_text("a text")
     spoil("unreadable", label)
+    image, _ = draw(root, "train", "on_its_side", 1011)
+    Image.open(image).save(image, exif=fabricate.turned_by(6))
+    spoil("turned", image)
+    _, label = draw(root, "train", "photo", 1012)
+    Image.open(label).save(label, "jpeg")
+    spoil("lossy_labels", label)
     _, label = draw(root, "train", "cut", 1005)
     Image.open(label).crop((0, 0, 60, 48)).save(label)
     spoil("size_mismatch", label)
@@ -104,7 +110,7 @@ def defective(root):
     Image.open(root / "images/train/train3.png").save(root / "images/val/val1.jpg", quality=90)
     (root / "images/val/val1.png").unlink()
     spoil("near_duplicate", root / "images/val/val1.jpg")
-    draw(root, "val", "narrow", 1011, ids=(0, 1, 2), size=(48, 48))
+    draw(root, "val", "narrow", 1013, ids=(0, 1, 2), size=(48, 48))
     spoil("mixed_sizes", "split 'val'")
     spoil("few_pictures", "split 'train'")
     spoil("mirror_pairs", "left_arm and right_arm")

@@ -32,7 +32,9 @@ def pair_in(folder, seed=0):
 def test_files_are_decoded_once_until_they_change(tmp_path, monkeypatch):
     pair = pair_in(tmp_path)
     decoded = []
-    monkeypatch.setattr(cached, "read_image", lambda path: decoded.append(path) or read_image(path))
+    monkeypatch.setattr(
+        cached, "read_image", lambda path, **options: decoded.append(path) or read_image(path, **options)
+    )
     read_image = reading.read_image
     read = Cached(Files(LABELS), PixelCache(tmp_path / "pixels"))
     for _ in range(3):

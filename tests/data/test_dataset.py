@@ -56,8 +56,10 @@ def test_deep_colors_are_refused(tmp_path, channels):
         read_image(tmp_path / "deep.png")
 
 
-@pytest.mark.parametrize("read", [read_image, lambda path: read_labels(path, LABELS)])
-@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize(
+    ("read", "suffix"),
+    [(read_image, ".png"), (read_image, ".jpg"), (lambda path: read_labels(path, LABELS), ".png")],
+)
 def test_truncated_and_empty_files_are_named(tmp_path, read, suffix):
     noise = np.random.default_rng(1).integers(0, 256, (64, 64)).astype(np.uint8)
     whole = saved(tmp_path / f"whole{suffix}", noise).read_bytes()

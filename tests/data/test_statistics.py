@@ -127,3 +127,15 @@ def test_label_files_that_are_damaged_missing_or_hold_nothing(pairs, counted):
     Image.fromarray(np.full((2, 2), 255, np.uint8)).save(pairs[1].label)
     with pytest.raises(ValueError, match="the training labels hold no pixel of label set 'mine'"):
         counted(pairs[1:])
+
+
+def test_a_file_that_may_be_skipped_has_no_pixels_and_is_counted_again(pairs, tmp_path):
+    """Another time it may be read: such counts are not kept."""
+    pairs[1].label.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"1\.png: .* empty"):
+        class_counts(pairs, LABELS, INDEX, tmp_path / "cache")
+    for _ in range(2):
+        told = []
+        counts = class_counts(pairs, LABELS, INDEX, tmp_path / "cache", told.append, skip=True)
+        assert counts.tolist() == [EXPECTED[0], [0, 0, 0, 0]]
+        assert told

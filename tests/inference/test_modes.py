@@ -197,7 +197,17 @@ def test_a_scaled_network_predicts_at_native_size(scale):
     assert (labels[0, 21:] == 0).all()
 
 
-@pytest.mark.parametrize("options", [{}, {"flip": True}, {"window": (4, 4), "stride": (2, 2)}])
+MODES = [
+    {},
+    {"flip": True},
+    {"scales": [0.5]},
+    {"scales": [0.5, 1.0]},
+    {"window": (4, 4), "stride": (2, 2)},
+    {"window": (4, 4), "stride": (2, 2), "flip": True, "scales": [0.5, 1.0]},
+]
+
+
+@pytest.mark.parametrize("options", MODES)
 def test_scores_that_are_not_finite_are_no_prediction(options):
     class Net(nn.Module):
         def forward(self, pictures):

@@ -3,8 +3,17 @@
 Heavy imports stay inside the functions: a wrong path in a config is told before torch is imported.
 """
 
-from atrous.build.loaders import cache_folder, data, layout, listings, num_workers, pairs, reader, set_class_weights
 from atrous.build.inspection import plan, samples
+from atrous.build.loaders import (
+    cache_folder,
+    data,
+    layout,
+    listings,
+    num_workers,
+    pairs,
+    reader,
+    set_class_weights,
+)
 from atrous.build.network import evaluation_module, exports, module, warn_of_small_batches
 from atrous.build.options import (
     as_yaml,

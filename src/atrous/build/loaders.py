@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from atrous.build.options import make, plain, switch, whole
+from atrous.build.options import make, plain, skips, switch, whole
 from atrous.data.layouts.packed import PackedPairs
 from atrous.data.layouts.pairs import Layout, Pair
 from atrous.labels import LabelSet
@@ -137,12 +137,14 @@ def _training_samples(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> 
     counts = cache(lambda: _class_counts(cfg, pairs, where))
     made: dict[str, Any] = {"augment": augment(cfg, where.labels), "mix": mix(cfg, where.labels, counts)}
     made["jitter"] = jitter(cfg, where.labels)
+    made["replace"] = skips(cfg, "data.on_bad_sample")
     if cfg.get("sampling"):
         made["order"] = make(cfg.sampling, counts=counts)
     return made
 
 
 def augment(cfg: DictConfig, labels: LabelSet) -> "Augment | None":
+    """What becomes of a training sample in the workers; None: nothing."""
     if cfg.augment is None:
         return None
     parts = OmegaConf.to_container(cfg.augment, resolve=True)
@@ -178,6 +180,7 @@ def jitter(cfg: DictConfig, labels: LabelSet) -> "BatchJitter | None":
 
 
 def mix(cfg: DictConfig, labels: LabelSet, counts: "Callable[[], NDArray[np.int64]]") -> "Mix | None":
+    """What is pasted from another training sample; None: nothing.  Raises ValueError: crops are not cut."""
     if not cfg.get("mix"):
         return None
     if cfg.augment is None:
@@ -211,4 +214,11 @@ def _class_counts(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> "NDA
     from atrous.data.statistics import class_counts
 
     folder = Path(cfg.paths.cache).expanduser()
-    return class_counts(pairs, where.labels, where.label_format, folder, tell=rank_zero_only(print))
+    return class_counts(
+        pairs,
+        where.labels,
+        where.label_format,
+        folder,
+        tell=rank_zero_only(print),
+        skip=skips(cfg, "data.on_bad_sample"),
+    )

@@ -63,6 +63,7 @@ def whole(cfg: DictConfig, key: str, least: int) -> int:
 
 
 def is_whole(value: object, least: int) -> bool:
+    """Whether it is a whole number, ``least`` or more; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
@@ -72,6 +73,17 @@ def switch(cfg: DictConfig, key: str) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{key}={value}: expected true or false")
     return value
+
+
+def skips(cfg: DictConfig, key: str) -> bool:
+    """Whether what is bad is skipped; an error, where older configs lack the choice.
+
+    Raises ValueError: it is neither error nor skip.
+    """
+    value = OmegaConf.select(cfg, key, default="error")
+    if value not in ("error", "skip"):
+        raise ValueError(f"{key}={value}: expected error or skip")
+    return bool(value == "skip")
 
 
 def choice(group: str) -> str:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 # The data options that cannot change what a score means.
 EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir")
 # What a resumed run takes though it is older than the option: none of them is part of what it trains.
-NEWER = (*(f"data.{key}" for key in EVALUATION_DATA), *(f"trainer.{key}" for key in NOT_LIGHTNINGS))
+NEWER = (
+    *(f"data.{key}" for key in (*EVALUATION_DATA, "on_bad_sample")),
+    *(f"trainer.{key}" for key in NOT_LIGHTNINGS),
+)
 
 
 # What may change when a run goes on by itself: how long and how it runs, and what of it is kept.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from atrous.build.options import make, plain
+from atrous.build.options import make, plain, skips
 from atrous.labels import LabelSet
 from atrous.run_folder import read_values
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
 # Options of conf/trainer that Lightning's trainer does not take, or takes for evaluations too.
-NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "checkpoint_minutes", "compile")
+NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "checkpoint_minutes", "compile", "on_bad_step")
 LAUNCH_THEMSELVES = ("ddp_spawn", "ddp_fork", "ddp_notebook")  # strategies that start their processes
 
 
@@ -57,7 +57,8 @@ def training(cfg: DictConfig, labels: LabelSet) -> "L.Trainer":
     contents = CheckpointContents(plain(cfg), labels, values)
     last = Last(cfg.paths.output)
     preemption = Preemption(last, cfg.trainer.get("checkpoint_minutes"), requeue=cfg.resume == "auto")
-    return trainer(cfg, [Randomness(cfg.seed), ValidateLastStep(), contents, last, preemption], [values])
+    own = [Randomness(cfg.seed), *_watching(cfg), ValidateLastStep(), contents, last, preemption]
+    return trainer(cfg, own, [values])
 
 
 def objective(cfg: DictConfig, trainer: "L.Trainer") -> float:
@@ -65,11 +66,10 @@ def objective(cfg: DictConfig, trainer: "L.Trainer") -> float:
 
     Raises ValueError: it was not logged.
     """
-    logged = {name: value for line in read_values(Path(cfg.paths.output)) for name, value in line.items()} | trainer.callback_metrics
+    lines = read_values(Path(cfg.paths.output))
+    logged = {name: value for line in lines for name, value in line.items()} | trainer.callback_metrics
     if cfg.objective not in logged:
-        raise ValueError(
-            f"objective={cfg.objective} was not logged; logged were {', '.join(sorted(logged))}"
-        )
+        raise ValueError(f"objective={cfg.objective} was not logged; logged were {', '.join(sorted(logged))}")
     value = logged[cfg.objective]
     return math.nan if value is None else float(value)
 
@@ -96,6 +96,8 @@ def trainer(
     search = cfg.trainer.get("benchmark")
     chosen = [make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback is not None]
     chosen_loggers = [make(logger) for logger in (cfg.get("logger") or {}).values() if logger is not None]
+    # Deterministic algorithms would fill each new tensor first, for programs that read what nobody wrote.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     made: L.Trainer = make(
         options,
         callbacks=[Arithmetic(one_size if search is None else search), *chosen, *callbacks],
@@ -103,6 +105,15 @@ def trainer(
         plugins=[AtomicCheckpointIO()],
     )
     return made
+
+
+def _watching(cfg: DictConfig) -> "list[L.Callback]":
+    """What looks after a training; Lightning calls those that save behind all others."""
+    from atrous.callbacks.finite import FiniteSteps
+    from atrous.callbacks.skipped import SkippedSamples
+
+    account = [SkippedSamples(cfg.paths.output)] if skips(cfg, "data.on_bad_sample") else []
+    return [FiniteSteps(skips(cfg, "trainer.on_bad_step")), *account]
 
 
 def _require_clipping(cfg: DictConfig) -> None:

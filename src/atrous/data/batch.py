@@ -10,11 +10,19 @@ Room = Callable[[tuple[int, ...], torch.dtype], Tensor]
 """Makes a tensor of a shape and type, whatever is in it."""
 
 
+class Skipped(NamedTuple):
+    """A file that could not be read, and why: another sample took the place of its own."""
+
+    file: str
+    reason: str
+
+
 class Sample(NamedTuple):
     """image: uint8 (3, H, W).  labels: uint8 (H, W), 0..C-1 and the ignore index.  name: of the pair.
 
     objects: int32 (H, W), as metrics.instances; None where none are known, or augmentation may move pixels.
     colors: float32 (K,), what was drawn for its colours; None where they do not change on the device.
+    skipped: what could not be read on the way to it.
     """
 
     image: Tensor
@@ -22,6 +30,7 @@ class Sample(NamedTuple):
     name: str
     objects: Tensor | None = None
     colors: Tensor | None = None
+    skipped: Sequence[Skipped] = ()
 
 
 class Batch(TypedDict):
@@ -31,6 +40,7 @@ class Batch(TypedDict):
     labels: uint8 (N, H, W), 0..C-1 and the ignore index.  names: N of them.
     objects: int32 (N, H, W), as metrics.instances; None where none are known, and in training.
     colors: float32 (N, K), drawn for colours that change on the device; None where they do not.
+    skipped: what could not be read on the way to them.
     """
 
     images: Tensor
@@ -38,6 +48,7 @@ class Batch(TypedDict):
     names: list[str]
     objects: Tensor | None
     colors: Tensor | None
+    skipped: list[Skipped]
 
 
 def own_room(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -62,6 +73,7 @@ def collate(samples: Sequence[Sample], room: Room = own_room) -> Batch:
         "names": [sample.name for sample in samples],
         "objects": _if_known([sample.objects for sample in samples], room),
         "colors": _if_known([sample.colors for sample in samples], room),
+        "skipped": [each for sample in samples for each in sample.skipped],
     }
 
 

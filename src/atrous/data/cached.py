@@ -8,7 +8,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from stat import S_ISDIR
 from typing import Any
@@ -23,7 +23,7 @@ from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Pixels
 from atrous.data.reading import Files, matched, read_image, read_labels
 
-DECODING = 1  # how files become pixels is another meaning when it changes
+DECODING = 2  # how files become pixels is another meaning when it changes
 MEMORY = Path("/dev/shm")
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 
@@ -40,12 +40,13 @@ class Cached:
         self.pixels = pixels
         self.num_decoded = 0
         """Files, by this process."""
-        self._picture = _digest([DECODING, versions()])
+        self._picture = {upright: _digest([DECODING, versions(), upright]) for upright in (False, True)}
         self._truth = _digest([DECODING, versions(), spelling(files.labels, files.label_format)])
 
     def __call__(self, pair: Pair) -> Pixels:
         """As ``read_pair``; the pixels are read-only."""
-        image = self._kept(pair.image, self._picture, read_image)
+        upright = pair.label is not None
+        image = self._kept(pair.image, self._picture[upright], partial(read_image, upright=upright))
         truth = None if pair.label is None else self._kept(pair.label, self._truth, self._read_labels)
         return matched(pair, image, truth, self.labels)
 

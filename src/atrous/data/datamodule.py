@@ -40,6 +40,7 @@ class SegmentationData(L.LightningDataModule):
     order: of the training samples; None shuffles them.
     mix: of two training samples; None leaves them as they are.
     jitter: of the colours of training batches, on the device; None leaves them as they are.
+    replace: whether training pictures that cannot be read give their place to others.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class SegmentationData(L.LightningDataModule):
         order: Order | None = None,
         mix: Mix | None = None,
         jitter: BatchJitter | None = None,
+        replace: bool = False,
     ) -> None:
         super().__init__()
         if batch_size < 1 or eval_batch_size < 1:
@@ -73,6 +75,7 @@ class SegmentationData(L.LightningDataModule):
         self.order = order or Shuffled()
         self.mix = mix
         self.jitter = jitter
+        self.replace = replace
         self._start = (0, 0)
 
     def state_dict(self) -> dict[str, int]:
@@ -91,7 +94,9 @@ class SegmentationData(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of ``batch_size`` crops; the tail of an epoch that fills no batch is left out."""
         pairs = self.pairs["train"]
-        dataset = SegmentationDataset(pairs, self.read, self.augment, self.seed, self.mix, self.jitter)
+        dataset = SegmentationDataset(
+            pairs, self.read, self.augment, self.seed, self.mix, self.jitter, self.replace
+        )
         rank, world_size = self._place()
         sampler = TrainingSampler(len(dataset), self.order, self.seed, rank, world_size, self._start)
         if len(sampler) < self.batch_size:

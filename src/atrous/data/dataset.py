@@ -17,6 +17,7 @@ from atrous.data.batch import Sample
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Mix, Pixels
 from atrous.data.reading import read_objects
+from atrous.data.replacing import Replacing
 from atrous.labels import LabelSet
 
 
@@ -76,6 +77,8 @@ class SegmentationDataset(Dataset[Sample]):
     """Samples of a list of pairs.
 
     mix: None leaves every sample as it is.  jitter: None draws no colours for the device.
+    replace: whether a picture that cannot be read gives its place to another, which only training allows:
+        a score is of the whole split.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class SegmentationDataset(Dataset[Sample]):
         seed: int,
         mix: Mix | None = None,
         jitter: Jitter | None = None,
+        replace: bool = False,
     ) -> None:
         self.pairs = pairs
         self.read = read
@@ -93,25 +97,35 @@ class SegmentationDataset(Dataset[Sample]):
         self.seed = seed
         self.mix = mix
         self.jitter = jitter
+        self.replace = replace
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, key: SampleKey) -> Sample:
-        rng = np.random.default_rng([self.seed, key.epoch, key.index, key.draw])
-        image, labels = self._augmented(key.index, key.focus, rng)
+        seed = [self.seed, key.epoch, key.index, key.draw]
+        rng = np.random.default_rng(seed)
+        replacing = Replacing(self.pairs, self.read, np.random.default_rng([*seed, 1]))
+        index, (image, labels) = self._augmented(key.index, key.focus, rng, replacing)
         partner = None if self.mix is None else self.mix.partner(len(self), rng)
         if self.mix is not None and partner is not None:
-            image, labels = self.mix.paste((image, labels), self._augmented(*partner, rng), rng)
-        pair, objects = self.pairs[key.index], None
+            _, other = self._augmented(*partner, rng, replacing)
+            image, labels = self.mix.paste((image, labels), other, rng)
+        pair, objects = self.pairs[index], None
         if self.augment is None and self.mix is None and pair.objects is not None:
             objects = torch.from_numpy(read_objects(pair.objects, self.read.labels))
         colors = None if self.jitter is None else torch.from_numpy(self.jitter.draw(rng))
-        return Sample(_tensor(image).permute(2, 0, 1), _tensor(labels), pair.name, objects, colors)
+        channels_first = _tensor(image).permute(2, 0, 1)
+        return Sample(channels_first, _tensor(labels), pair.name, objects, colors, replacing.skipped)
 
-    def _augmented(self, index: int, focus: int | None, rng: np.random.Generator) -> Pixels:
-        image, labels = self.read(self.pairs[index])
-        return (image, labels) if self.augment is None else self.augment(image, labels, rng, focus)
+    def _augmented(
+        self, index: int, focus: int | None, rng: np.random.Generator, replacing: Replacing
+    ) -> tuple[int, Pixels]:
+        """The index of the picture that was read, and what became of it."""
+        found, pixels = replacing(index) if self.replace else (index, self.read(self.pairs[index]))
+        if found != index and focus is not None and not (pixels[1] == focus).any():
+            focus = None  # what took the place does not show the class
+        return found, pixels if self.augment is None else self.augment(*pixels, rng, focus)
 
 
 def _tensor(pixels: NDArray[np.uint8]) -> Tensor:

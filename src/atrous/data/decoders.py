@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from atrous.data.tags import JPEG_START, PNG_START
+
 try:
     from kornia_rs import io as png
 except ImportError:
@@ -20,7 +22,6 @@ try:
 except ImportError:
     jpeg = None
 
-PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 GREY, RGB = 0, 2  # colour types of PNG
 
 

@@ -22,6 +22,11 @@ class LabelFormat(Protocol):
         """Whether it is handed the file's colours; else its single channel, a palette's as the index."""
         ...
 
+    @property
+    def exact(self) -> bool:
+        """Whether a value that is one more or less means another class, so that no JPEG will do."""
+        ...
+
     def __call__(self, pixels: Pixels, labels: LabelSet) -> NDArray[np.uint8]:
         """Class indices: uint8 (H, W), 0..C-1 and the ignore index.
 
@@ -36,6 +41,7 @@ class Index:
     """The value, or the palette's index, is the label set's raw id."""
 
     of_colors: ClassVar[bool] = False
+    exact: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return "numbers (the value, or the palette's index)"
@@ -69,6 +75,7 @@ class Colors:
     colors: Mapping[str, Sequence[Any]] | None = None
     ignore: Sequence[Sequence[int]] = ()
     of_colors: ClassVar[bool] = True
+    exact: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return "colours, " + ("those of the label set" if self.colors is None else "those of the config")
@@ -114,6 +121,7 @@ class Threshold:
 
     above: int = 127
     of_colors: ClassVar[bool] = True
+    exact: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return f"light on dark (class 1 where the grey value lies above {self.above})"

@@ -1,6 +1,5 @@
 """Pictures and label files from disk to pixels; what is wrong with a file is said by its name."""
 
-import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from atrous.data.decoders import PNG_START, Damaged, decoded_grey, decoded_rgb
+from atrous.data.decoders import Damaged, decoded_grey, decoded_rgb
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import Pair
 from atrous.data.mix import Pixels
+from atrous.data.opening import content_of, opened, require_exact, require_upright, unreadable
 from atrous.labels import UNKNOWN, LabelSet
 
 CHANNEL_MODES = ("L", "P", "1", "I;16", "I")
@@ -36,7 +36,7 @@ def read_pair(pair: Pair, labels: LabelSet, label_format: LabelFormat = INDEX) -
 
     Raises ValueError: as ``read_image`` and ``read_labels``, or the two are of different sizes.
     """
-    image = read_image(pair.image)
+    image = read_image(pair.image, upright=pair.label is not None)
     truth = None if pair.label is None else read_labels(pair.label, labels, label_format)
     return matched(pair, image, truth, labels)
 
@@ -60,20 +60,26 @@ def sizes_differ(pair: Pair, image_size: str, label_size: str) -> ValueError:
     )
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, upright: bool = False) -> NDArray[np.uint8]:
     """A picture: uint8 (H, W, 3), RGB.
+
+    upright: whether one that its EXIF tag turns is refused, as labels beside it demand; else the tag is
+        ignored.
 
     Grey and palette pictures become RGB; an alpha channel that hides nothing is dropped.
     A JPEG has no checksum: where its decoder stumbles but finishes, a warning names the file.
-    Raises ValueError: unreadable, damaged or truncated, more than 8 bits a channel, or partly transparent.
+    Raises ValueError: unreadable, damaged or truncated, of too many pixels, more than 8 bits a channel, or
+        partly transparent.
     """
-    content, damage = _content(path), ""
+    content, damage = content_of(path), ""
+    if upright:
+        require_upright(content, path)
     try:
         pixels = decoded_rgb(content)
     except Damaged as error:
         pixels, damage = None, str(error)
     if pixels is None:
-        pixels = rgb(_opened(content, path), path)
+        pixels = rgb(opened(content, path, upright), path)
     if damage:
         warnings.warn(f"{path}: damaged ({damage}); some of its pixels may be wrong", stacklevel=2)
     return pixels
@@ -98,16 +104,17 @@ def rgb(image: Image.Image, path: Path) -> NDArray[np.uint8]:
 def read_labels(path: Path, labels: LabelSet, label_format: LabelFormat = INDEX) -> NDArray[np.uint8]:
     """Class indices: uint8 (H, W), 0..C-1 and the ignore index.
 
-    Raises ValueError: unreadable, damaged or truncated, of the wrong number of channels, or a value that the
-    label set or the format does not have.
+    Raises ValueError: unreadable, damaged or truncated, turned by EXIF, a JPEG where values must be exact, of
+    the wrong number of channels, or a value that the label set or the format does not have.
     """
-    content = _content(path)
+    content = _label_content(path, label_format.exact)
     try:
         pixels: NDArray[Any] | None = (decoded_rgb if label_format.of_colors else decoded_grey)(content)
     except Damaged as error:
-        raise _unreadable(path, error) from error
+        opened(content, path)  # mostly says it in fewer words, and in those of `atrous inspect`
+        raise unreadable(path, error) from error
     if pixels is None:
-        pixels = label_pixels(_opened(content, path), path, label_format)
+        pixels = label_pixels(opened(content, path, upright=True), path, label_format)
     try:
         return label_format(pixels, labels)
     except ValueError as error:
@@ -140,7 +147,7 @@ def read_channel(path: Path) -> NDArray[Any]:
 
     Raises ValueError: unreadable or truncated, or of several channels.
     """
-    return _channel(open_picture(path), path)
+    return _channel(open_labels(path), path)
 
 
 def _channel(image: Image.Image, path: Path, hint: str = "") -> NDArray[Any]:
@@ -152,43 +159,21 @@ def _channel(image: Image.Image, path: Path, hint: str = "") -> NDArray[Any]:
     return np.array(image)
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_labels(path: Path, exact: bool = True) -> Image.Image:
     """The decoded file, in its own mode.
 
-    Raises ValueError: unreadable, damaged, truncated, or 16 bits a channel.
+    exact: whether another value would be another class, so that a JPEG is refused.
+    Raises ValueError: unreadable, damaged, truncated, turned, a JPEG, or 16 bits a channel.
     """
-    return _opened(_content(path), path)
+    return opened(_label_content(path, exact), path, upright=True)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _opened(content: bytes, path: Path) -> Image.Image:
-    try:
-        if content.startswith(PNG_START):  # Pillow decodes some damage to wrong pixels without a word
-            with Image.open(io.BytesIO(content)) as image:
-                image.verify()
-        with Image.open(io.BytesIO(content)) as image:
-            deep_color = image.mode.startswith(("RGB", "LA")) and any(
-                ";16" in str(tile) for tile in image.tile
-            )
-            image.load()
-    # Of a part that is cut short Pillow raises ValueError.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
-    if deep_color:  # pillow would keep the high bytes without a word
-        raise ValueError(f"{path}: 16 bits a channel; expected 8 bits: convert it first")
-    return image
-
-
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    reason = "of no known kind" if isinstance(error, UnidentifiedImageError) else error
-    reason = error.strerror or reason if isinstance(error, OSError) else reason
-    return ValueError(f"{path}: cannot be read as a picture ({reason}); replace the file")
+def _label_content(path: Path, exact: bool) -> bytes:
+    content = content_of(path)
+    require_upright(content, path)
+    if exact:
+        require_exact(content, path)
+    return content
 
 
 def size(pixels: NDArray[np.uint8]) -> str:

@@ -29,12 +29,15 @@ def class_counts(
     label_format: LabelFormat,
     folder: Path,
     tell: Callable[[str], None] = print,
+    skip: bool = False,
 ) -> NDArray[np.int64]:
     """Pixels of each class in each picture: int64 (num_pictures, C + 1), the ignored ones in the last column.
 
     folder: of the files that keep the counts; one is read again as long as neither the label files (their
         path, size and time of change) nor the label set or its format change.  A damaged one is counted anew.
     tell: is told when counting begins, which for a large data set takes minutes.
+    skip: a label file that cannot be read has no pixels, instead of ending this; the counts are then not
+        kept, as another time it may be read.
     Raises ValueError: a label file that cannot be read, or no labelled pixel in all of them.
     """
     paths = [pair.label for pair in pairs if pair.label is not None]
@@ -44,8 +47,12 @@ def class_counts(
     if counts is None:
         tell(f"counting the classes in {len(paths)} label files; the counts are kept in {file}")
         with ThreadPoolExecutor() as pool:
-            counts = np.stack(list(pool.map(lambda path: _count(path, labels, label_format), paths)))
-        _write(file, counts)
+            rows = list(pool.map(lambda path: _count(path, labels, label_format, skip), paths))
+        counts = np.stack(
+            [np.zeros(labels.num_classes + 1, np.int64) if row is None else row for row in rows]
+        )
+        if all(row is not None for row in rows):
+            _write(file, counts)
     if not counts[:, :-1].any():
         raise ValueError(
             f"{paths[0].parent}: the training labels hold no pixel of label set '{labels.name}', all are "
@@ -54,8 +61,15 @@ def class_counts(
     return counts
 
 
-def _count(path: Path, labels: LabelSet, label_format: LabelFormat) -> NDArray[np.int64]:
-    return counts_row(np.bincount(read_labels(path, labels, label_format).ravel(), minlength=256), labels)
+def _count(path: Path, labels: LabelSet, label_format: LabelFormat, skip: bool) -> NDArray[np.int64] | None:
+    """Int64 (C + 1,); None: it cannot be read, and that may be."""
+    try:
+        pixels = read_labels(path, labels, label_format)
+    except ValueError:
+        if skip:  # the training tells it when it meets the file
+            return None
+        raise
+    return counts_row(np.bincount(pixels.ravel(), minlength=256), labels)
 
 
 def _key(paths: Sequence[Path], labels: LabelSet, label_format: LabelFormat) -> str:

@@ -117,8 +117,20 @@ def dice_distance(probabilities: Tensor, targets: Tensor) -> Tensor:
 
 
 def at_points(masks: Tensor, points: Tensor) -> Tensor:
-    """Float (Q, P): masks (Q, h, w) at points (P, 2), (x, y) in -1..1, interpolated linearly."""
-    sampled = F.grid_sample(
-        masks[None], points[None, None], mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return sampled[0, :, 0]
+    """Float (Q, P): masks (Q, h, w) at points (P, 2), (x, y) in -1..1, interpolated linearly.
+
+    As F.grid_sample with the border repeated, but its gradient has a deterministic form on a GPU; at many
+    points it also takes less time.
+    """
+    height, width = masks.shape[-2:]
+    x = (((points[:, 0] + 1) * width - 1) / 2).clamp(0, width - 1)
+    y = (((points[:, 1] + 1) * height - 1) / 2).clamp(0, height - 1)
+    left, top = x.long(), y.long()
+    right, below = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
+    flat = masks.flatten(1).T.contiguous()  # (h * w, Q): what belongs to a point lies together
+
+    def row(of: Tensor) -> Tensor:
+        sides = [flat.index_select(0, of * width + side) for side in (left, right)]
+        return torch.lerp(sides[0], sides[1], (x - left)[:, None])
+
+    return torch.lerp(row(top), row(below), (y - top)[:, None]).T

@@ -16,6 +16,7 @@ from torch import nn
 
 from atrous.models.auxiliary import WithAuxiliaryHead
 from atrous.models.padding import AnySize
+from atrous.models.pooling import replace_pooling
 from atrous.models.pretrained import load_encoder
 from atrous.models.weights import weights_file
 
@@ -59,6 +60,7 @@ def smp_net(
     for layer in net.modules():
         if getattr(layer, "align_corners", False):  # of nn.Upsample, and of blocks of smp's own
             layer.align_corners = False
+    replace_pooling(net)
     try:
         freeze_unused(net, side=multiple * -(-128 // multiple))
     except (RuntimeError, ValueError, AssertionError) as error:  # an encoder of another picture size

@@ -13,8 +13,9 @@ from atrous.data.inspection.mirrors import mirror_findings
 
 FILES = {
     "unreadable": "replace the file, from where you got it",
-    "size_mismatch": "see whether the labels belong to another picture or were resized, or the picture is "
-    "turned by its EXIF orientation, which is not applied",
+    "turned": "see which way its labels fit it: save it turned, or take the tag out",
+    "lossy_labels": "make the labels anew from their source, as PNG",
+    "size_mismatch": "see whether the labels belong to another picture or were resized",
 }
 
 PARTNERS = ("picture without label", "label without picture", "listing")

@@ -14,7 +14,8 @@ from atrous.class_weights import counts_row
 from atrous.data.inspection.similar import Signature, signature
 from atrous.data.label_formats import LabelFormat
 from atrous.data.layouts.pairs import Pair
-from atrous.data.reading import label_pixels, open_picture, read_image, sizes_differ
+from atrous.data.opening import Lossy, Turned
+from atrous.data.reading import label_pixels, open_labels, read_image, sizes_differ
 from atrous.labels import LabelSet
 
 MOST_VALUES = 1024  # a label file of more colours is a photograph, or smoothed: they say nothing one by one
@@ -99,12 +100,12 @@ def look(split: str, pair: Pair, labels: LabelSet, label_format: LabelFormat, si
     problems: list[Problem] = []
     size = digest = signed = seen = None
     try:
-        pixels = read_image(pair.image)
+        pixels = read_image(pair.image, upright=pair.label is not None)
         size = (pixels.shape[1], pixels.shape[0])
         digest = hashlib.sha256(pixels.data).digest() + repr(size).encode()
         signed = signature(pixels) if sign else None
     except ValueError as error:
-        problems.append(Problem("unreadable", str(error)))
+        problems.append(_unfit(error))
     if pair.label is not None:
         seen = _look_at_labels(pair.label, labels, label_format, problems)
     if seen is not None and size is not None and seen.size != size:
@@ -117,9 +118,9 @@ def _look_at_labels(
     path: Path, labels: LabelSet, label_format: LabelFormat, problems: list[Problem]
 ) -> Seen | None:
     try:
-        image = open_picture(path)
+        image = open_labels(path, label_format.exact)
     except ValueError as error:
-        problems.append(Problem("unreadable", str(error)))
+        problems.append(_unfit(error))
         return None
     histogram = np.zeros(256, np.int64)
     try:
@@ -140,6 +141,12 @@ def _look_at_labels(
     for value, meaning in meanings.items():
         histogram[meaning] += values[value]
     return Seen(image.size, image.mode, _table(values, meanings), counts_row(histogram, labels))
+
+
+def _unfit(error: ValueError) -> Problem:
+    """What is wrong with a file whose pixels are not taken."""
+    kinds = {Turned: "turned", Lossy: "lossy_labels"}
+    return Problem(kinds.get(type(error), "unreadable"), str(error))
 
 
 def _table(values: Mapping[Value, int] | None, meanings: Mapping[Value, int]) -> Table | None:
