@@ -10,14 +10,14 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
 
 FLOORS = {
-    "labels": 0, "outputs": 0, "coarse": 0, "background": 0,
+    "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
-    "activations": 1, "compiling": 1,
+    "activations": 1, "compiling": 1, "contents": 1, "torch_file": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.cache": 1, "data.jitter": 1,
     "data.decoders": 2, "data.ring": 2, "data.reading": 2, "data.cached": 2, "data.processes": 2,
     "data.dataset": 2, "data.statistics": 2, "data.sampler": 2, "data.datamodule": 2,
-    "data.inspection": 2, "module": 2, "report": 2,
+    "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "filling": 3, "inspection": 3, "predictions": 3,
     "results": 3, "trust": 3,
     "build": 4, "comparison": 4,
@@ -33,6 +33,7 @@ LIBRARIES = {
         "albumentations",
         "torchmetrics",
         "cv2",
+        "safetensors",
     },
     2: {"lightning", "PIL", "kornia_rs", "simplejpeg", "rich", "matplotlib", "jinja2", "markupsafe"},
     3: {"wandb"},

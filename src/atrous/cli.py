@@ -192,6 +192,9 @@ def _inspect_folder(output: str | None, runs: str, data: str) -> str:
 
 
 def _existing(path: str, key: str) -> Path:
+    from atrous.build import require_local
+
+    require_local(path, key)
     if Path(path).is_dir():
         raise ValueError(f"{key}={path}: a folder; give a checkpoint in it, such as {path}/last.ckpt")
     if not Path(path).is_file():

@@ -18,6 +18,7 @@ from atrous.build.options import (
 )
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, resumed, scored_pairs
 from atrous.build.training import trainer
+from atrous.remote import require_local
 
 __all__ = [
     "EVALUATION_DATA",
@@ -38,6 +39,7 @@ __all__ = [
     "plan",
     "reader",
     "require_files",
+    "require_local",
     "require_options",
     "require_whole_split",
     "resumed",

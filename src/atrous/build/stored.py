@@ -16,6 +16,8 @@ from atrous.trust import require_trusted
 
 # The data options that cannot change what a score means.
 EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir")
+# The parts of a training's config that an evaluation takes up.
+SCORED = ("seed", "paths", "data", "model", "augment", "inference")
 # What a resumed run takes though it is older than the option: none of them is part of what it trains.
 NEWER = (*(f"data.{key}" for key in EVALUATION_DATA), *(f"trainer.{key}" for key in NOT_LIGHTNINGS))
 
@@ -62,7 +64,10 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
 
     Raises ValueError: the checkpoint's config names what it may not build.
     """
-    run = _opened({key: config[key] for key in ("seed", "paths", "data", "model", "augment", "inference")})
+    missing = [key for key in SCORED if key not in config]
+    if missing:
+        raise ValueError(f"the checkpoint's config has no {missing[0]}: it is none that Atrous trained")
+    run = _opened({key: config[key] for key in SCORED})
     unknown = sorted(str(key) for key in cfg.data if key not in EVALUATION_DATA)
     if unknown:
         raise ValueError(

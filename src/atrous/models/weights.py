@@ -4,14 +4,17 @@ is told at once.
 
 from pathlib import Path
 
+from atrous.remote import require_local
+
 
 def weights_file(encoder_weights: str | None) -> Path | None:
     """The file that ``encoder_weights`` names, or None where it is null or a name of the hub.
 
-    Raises ValueError: it looks like a path, and no file is there.
+    Raises ValueError: it looks like a path, and no file is there, or it is an address.
     """
     if encoder_weights is None:
         return None
+    require_local(encoder_weights, "model.encoder_weights")
     path = Path(encoder_weights).expanduser()
     if path.is_file():
         return path

@@ -1,0 +1,58 @@
+"""Files of tensors, read as data and never as code, and whole or not at all."""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from safetensors.torch import load_file
+
+
+class Unreadable(ValueError):
+    """What is wrong with a file."""
+
+
+class Foreign(Unreadable):
+    """The file holds more than plain data and tensors: reading it would run what it names."""
+
+
+def read_plain(path: Path) -> Any:
+    """The plain data and tensors that ``torch.save`` or safetensors wrote, on the CPU.
+
+    Raises Foreign; Unreadable: the checksum of a part is wrong; and whatever torch and safetensors raise for
+    a file of another kind, which depends on its first bytes.
+    """
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    with path.open("rb") as file:
+        if zipfile.is_zipfile(file):
+            _require_whole(file)
+        file.seek(0)
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:
+            if refused := re.search(r"Unsupported (?:global|class)\S*:? (?:GLOBAL )?(\S+)", str(error)):
+                raise Foreign(f"it holds {refused[1]}, which is more than plain data and tensors") from error
+            raise
+
+
+def read_foreign(path: Path) -> Any:
+    """The same of a file that may hold anything: runs whatever code it brings along.
+
+    Only for a file whose maker is trusted, said so by whoever runs this.
+    """
+    return torch.load(path, map_location="cpu", weights_only=False)
+
+
+def _require_whole(file: IO[bytes]) -> None:
+    """Torch itself compares no checksum: it would give a flipped bit of a weight as it is.
+
+    Raises Unreadable: a part is not as it was written.
+    """
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if len(set(names)) < len(names) or any(part.compress_type for part in archive.infolist()):
+            raise Unreadable("its parts are not stored as torch stores them")
+        if (part := archive.testzip()) is not None:
+            raise Unreadable(f"its part '{part}' is not as it was written")
