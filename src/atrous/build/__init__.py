@@ -3,12 +3,22 @@
 Heavy imports stay inside the functions: a wrong path in a config is told before torch is imported.
 """
 
-from atrous.build.loaders import cache_folder, data, layout, listings, num_workers, pairs, reader, set_class_weights
+from atrous.build.loaders import (
+    cache_folder,
+    data,
+    layout,
+    listings,
+    num_workers,
+    pairs,
+    reader,
+    set_class_weights,
+)
 from atrous.build.inspection import plan, samples
 from atrous.build.network import evaluation_module, exports, module, warn_of_small_batches
 from atrous.build.options import (
     as_yaml,
     choice,
+    export_path,
     make,
     plain,
     require_files,
@@ -16,19 +26,23 @@ from atrous.build.options import (
     require_whole_split,
     stages,
 )
+from atrous.build.shown import REDACTED, is_secret, redacted, shown, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, resumed, scored_pairs
 from atrous.build.training import trainer
 from atrous.remote import require_local
 
 __all__ = [
     "EVALUATION_DATA",
+    "REDACTED",
     "as_yaml",
     "cache_folder",
     "choice",
     "data",
     "evaluation_config",
     "evaluation_module",
+    "export_path",
     "exports",
+    "is_secret",
     "layout",
     "listings",
     "make",
@@ -38,6 +52,7 @@ __all__ = [
     "plain",
     "plan",
     "reader",
+    "redacted",
     "require_files",
     "require_local",
     "require_options",
@@ -46,7 +61,9 @@ __all__ = [
     "samples",
     "scored_pairs",
     "set_class_weights",
+    "shown",
     "stages",
     "trainer",
     "warn_of_small_batches",
+    "written",
 ]

@@ -74,11 +74,12 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
             f"data.{unknown[0]}: an evaluation does not change this; it scores the whole split, and takes "
             f"data.{', data.'.join(EVALUATION_DATA)}"
         )
-    given = {f"data.{key}": value for key, value in cfg.data.items()} | {"paths.data": cfg.paths.data}
+    given = {f"data.{key}": value for key, value in _given(cfg.data).items()}
+    given["paths.data"] = _given(cfg.paths)["data"]
     if "_target_" in cfg.inference:  # a choice of its own
         run.inference = cfg.inference
     else:
-        given |= {f"inference.{key}": value for key, value in cfg.inference.items()}
+        given |= {f"inference.{key}": value for key, value in _given(cfg.inference).items()}
     for key, value in given.items():
         if value is not None:
             OmegaConf.update(run, key, value, merge=False, force_add=True)
@@ -107,6 +108,12 @@ def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, Se
     require_trusted(plain(data), cfg.allow)
     where = layout(data)
     return where, pairs(data, where, ("test",))["test"]
+
+
+def _given(cfg: DictConfig) -> dict[str, Any]:
+    """The values, but the text of those out of the environment: these are written into no file."""
+    texts = plain(cfg)
+    return {key: text if "${oc.env:" in str(text) else cfg[key] for key, text in texts.items()}
 
 
 def _without_encoder_weights(cfg: DictConfig) -> None:

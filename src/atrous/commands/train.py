@@ -1,6 +1,8 @@
 """Train a model; see conf/train.yaml for what can be chosen."""
 
-from omegaconf import DictConfig, OmegaConf
+from pathlib import Path
+
+from omegaconf import DictConfig
 
 from atrous import build
 
@@ -23,15 +25,15 @@ def train(cfg: DictConfig) -> float:
     data = build.data(cfg, pairs, layout)
     module = build.module(cfg, layout.labels)
     build.warn_of_small_batches(cfg, module.net)
-    trainer = build.trainer(cfg, [ValidateLastStep(), CheckpointContents(build.plain(cfg), layout.labels)])
+    trainer = build.trainer(cfg, [ValidateLastStep(), CheckpointContents(build.written(cfg), layout.labels)])
     if trainer.is_global_zero:
-        OmegaConf.save(cfg, f"{cfg.paths.output}/config.yaml")
+        Path(cfg.paths.output, "config.yaml").write_text(build.as_yaml(build.written(cfg)))
         print(
             f"run folder {cfg.paths.output}: {len(pairs['train'])} pictures to train on, {len(pairs['val'])} "
             "to validate"
         )
     for logger in trainer.loggers:
-        logger.log_hyperparams(build.plain(cfg, resolve=True))
+        logger.log_hyperparams(build.shown(cfg))
     trainer.fit(module, datamodule=data, ckpt_path=cfg.resume, weights_only=True)
     if trainer.is_global_zero:
         print(f"checkpoints, scores and pictures in {cfg.paths.output}")
