@@ -86,6 +86,7 @@ def test_direction(path):
 LIGHT = (
     "atrous.cli",
     "atrous.build",
+    "atrous.commands.export_weights",
     "atrous.commands.train",
     "atrous.commands.evaluate",
     "atrous.commands.score",

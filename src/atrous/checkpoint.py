@@ -131,6 +131,11 @@ def read(path: str | Path) -> Checkpoint:
     return Checkpoint(path, about.config, about.labels, weights, about.step, about.seconds)
 
 
+def described(checkpoint: Checkpoint, config: dict[str, Any]) -> About:
+    """What is said of its weights where these stand alone, with ``config`` in the place of its own."""
+    return About(config, checkpoint.labels, checkpoint.step, checkpoint.seconds)
+
+
 def _require_file(path: Path) -> None:
     if not path.is_file():
         raise ValueError(f"checkpoint {path}: no such file")

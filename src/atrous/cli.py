@@ -35,6 +35,7 @@ COMMANDS = {
     "inspect": "look at a data set:       atrous inspect data=camvid",
     "cache": "decode a data set once:   atrous cache data=cityscapes paths.data=FOLDER",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
+    "export-weights": "weights for others:       atrous export-weights checkpoint=runs/.../best.ckpt",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",
 }
@@ -80,9 +81,10 @@ def run(command: str, argv: list[str]) -> None:
     """Compose the config of ``command`` with the overrides in ``argv`` and run it, once or as a sweep."""
     original = sys.argv
     failed: list[str] = []
+    name = command.replace("-", "_")  # of its file, function and config
 
     def task(cfg: DictConfig) -> Any:
-        function = getattr(importlib.import_module(f"atrous.commands.{command}"), command)
+        function = getattr(importlib.import_module(f"atrous.commands.{name}"), name)
         sys.argv = original  # Lightning starts the other devices' processes with it
         if HydraConfig.get().mode == RunMode.RUN:
             with _answering():
@@ -97,10 +99,10 @@ def run(command: str, argv: list[str]) -> None:
             return math.nan
 
     if _asks_for_help(argv):
-        print(help_text(command, [arg for arg in argv if not arg.startswith("-")]))
+        print(help_text(name, [arg for arg in argv if not arg.startswith("-")]))
         return
     sys.argv = [original[0], *argv]
-    hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
+    hydra.main(config_path=str(config_folder()), config_name=name, version_base="1.3")(task)()
     if failed:
         _stop(f"{len(failed)} of the sweep's runs failed: {', '.join(failed)}")
 
@@ -161,7 +163,14 @@ def register_resolvers() -> None:
 
 def _train_folder(resume: str | None, new: str) -> str:
     """A resumed run goes on in its own folder."""
-    return new if resume is None else str(_existing(resume, "resume").parent)
+    if resume is None:
+        return new
+    path = _existing(resume, "resume")
+    if path.suffix == ".safetensors":
+        raise ValueError(
+            f"resume={resume}: weights alone, without the optimizer; a training goes on from a .ckpt"
+        )
+    return str(path.parent)
 
 
 def _evaluate_folder(
@@ -241,7 +250,7 @@ def _propose(wrong: str, known: list[str]) -> str:
 
 
 def _usage() -> str:
-    lines = [f"  {name:10s} {what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name:15s} {what}" for name, what in COMMANDS.items()]
     return "\n".join(
         ["atrous <command> [option=value ...]", "", *lines, "", "atrous <command> --help lists its options."]
     )

@@ -21,7 +21,13 @@ def write(path: Path, said: About, weights: Mapping[str, Tensor]) -> None:
     """Write both files, each whole or not at all.
 
     path: ends with .safetensors.  said: its config is written as it is: without secrets.
+    Raises ValueError: the config holds what JSON cannot say.
     """
+    if json.loads(json.dumps(said.config, default=str)) != said.config:
+        raise ValueError(
+            f"{path}: the config holds what JSON cannot say, such as a number as a key, and would not be read "
+            "again as it is; write these keys as texts"
+        )
     content = save({name: tensor.detach().contiguous().clone() for name, tensor in weights.items()})
     described = {
         "schema": SCHEMA,
