@@ -131,9 +131,13 @@ def read(path: str | Path) -> Checkpoint:
     return Checkpoint(path, about.config, about.labels, weights, about.step, about.seconds)
 
 
-def described(checkpoint: Checkpoint, config: dict[str, Any]) -> About:
-    """What is said of its weights where these stand alone, with ``config`` in the place of its own."""
-    return About(config, checkpoint.labels, checkpoint.step, checkpoint.seconds)
+def export_weights(checkpoint: Checkpoint, path: Path, config: dict[str, Any]) -> None:
+    """Write its weights and what they are of, with ``config`` in the place of its own.
+
+    path: of the weights, NAME.safetensors.  Raises ValueError: the config holds what JSON cannot say.
+    """
+    said = About(config, checkpoint.labels, checkpoint.step, checkpoint.seconds)
+    exported.write(path, said, checkpoint.state_dict)
 
 
 def _require_file(path: Path) -> None:

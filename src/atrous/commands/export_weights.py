@@ -11,8 +11,8 @@ def export_weights(cfg: DictConfig) -> None:
     """Write NAME.safetensors, and NAME.json that says of what they are."""
     output = build.export_path(cfg)
 
-    from atrous import checkpoint, exported
+    from atrous import checkpoint
 
     stored = checkpoint.read(cfg.checkpoint)
-    exported.write(output, checkpoint.described(stored, build.redacted(stored.config)), stored.state_dict)
+    checkpoint.export_weights(stored, output, build.redacted(stored.config))
     print(f"weights in {output}, and what they are of in {output.with_suffix('.json').name} beside them")
