@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from atrous.build.options import make, switch
+from atrous.build.options import make, switch, trusts_weights
 from atrous.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
     }
     if not terms:
         raise ValueError("no loss is chosen; set loss=cross_entropy, or several: loss=[cross_entropy,dice]")
-    net = make(cfg.model.net, num_classes=labels.num_classes)
+    # Not part of the network's config: a checkpoint's own says nothing of what is trusted.
+    trusted = {"trust_checkpoint": True} if trusts_weights(cfg) else {}
+    net = make(cfg.model.net, num_classes=labels.num_classes, **trusted)
     return SegmentationModule(
         net=net,
         labels=labels,

@@ -54,6 +54,12 @@ def stages(cfg: DictConfig) -> list[str]:
 def require_files(cfg: DictConfig) -> None:
     """Raises ValueError: a file that the config names is missing.  Costs no heavy import."""
     weights_file(cfg.model.get("encoder_weights"))
+    trusts_weights(cfg)
+
+
+def trusts_weights(cfg: DictConfig) -> bool:
+    """Whether the file of encoder weights may run code.  Raises ValueError: a word that is no answer."""
+    return switch(cfg, "trust_checkpoint") and weights_file(cfg.model.get("encoder_weights")) is not None
 
 
 def export_path(cfg: DictConfig) -> Path:

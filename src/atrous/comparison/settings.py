@@ -35,6 +35,7 @@ IDLE = (
     "trainer.deterministic",
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
+    "trust_checkpoint",
 )
 LONGEST = 50  # letters of a setting in a name
 

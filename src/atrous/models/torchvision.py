@@ -27,11 +27,14 @@ class TorchvisionNet(CoarseNet):
         return Coarse(self.decoder(self.encoder(images)["out"]), size, size)
 
 
-def deeplabv3_mobilenet_v3(encoder_weights: str | None, num_classes: int) -> TorchvisionNet:
+def deeplabv3_mobilenet_v3(
+    encoder_weights: str | None, num_classes: int, trust_checkpoint: bool = False
+) -> TorchvisionNet:
     """DeepLabV3 on a dilated MobileNetV3-Large at output stride 16.
 
     encoder_weights: None for random weights, ``imagenet`` for torchvision's, or a state-dict file of
         torchvision's mobilenet_v3_large.
+    trust_checkpoint: as ``load_encoder`` takes it, of a file that holds more than tensors.
     Raises ValueError: weights that cannot be had.
     """
     file = weights_file(encoder_weights)
@@ -50,6 +53,6 @@ def deeplabv3_mobilenet_v3(encoder_weights: str | None, num_classes: int) -> Tor
         ) from error
     if file:
         classifier = mobilenet_v3_large()
-        load_encoder(classifier, file, "mobilenet_v3_large")
+        load_encoder(classifier, file, "mobilenet_v3_large", trusted=trust_checkpoint)
         net.backbone.load_state_dict(classifier.features.state_dict())
     return TorchvisionNet(net.backbone, net.classifier)
