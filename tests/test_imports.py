@@ -10,9 +10,9 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
 
 FLOORS = {
-    "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0,
+    "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0, "torch_file": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
-    "activations": 1, "compiling": 1, "contents": 1, "torch_file": 1,
+    "activations": 1, "compiling": 1, "contents": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.cache": 1, "data.jitter": 1,
     "data.decoders": 2, "data.ring": 2, "data.reading": 2, "data.cached": 2, "data.processes": 2,
@@ -24,7 +24,7 @@ FLOORS = {
     "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
 }  # fmt: skip
 LIBRARIES = {
-    0: {"numpy", "torch"},
+    0: {"numpy", "safetensors", "torch"},
     1: {
         "torchvision",
         "scipy",
@@ -33,7 +33,6 @@ LIBRARIES = {
         "albumentations",
         "torchmetrics",
         "cv2",
-        "safetensors",
     },
     2: {"lightning", "PIL", "kornia_rs", "simplejpeg", "rich", "matplotlib", "jinja2", "markupsafe"},
     3: {"wandb"},

@@ -32,7 +32,7 @@ def read_plain(path: Path) -> Any:
         try:
             return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:
-            if refused := re.search(r"Unsupported (?:global|class)\S*:? (?:GLOBAL )?(\S+)", str(error)):
+            if refused := re.search(r"\bGLOBAL (\S+)", str(error)):
                 raise Foreign(f"it holds {refused[1]}, which is more than plain data and tensors") from error
             raise
 
