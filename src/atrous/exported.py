@@ -25,8 +25,8 @@ def write(path: Path, said: About, weights: Mapping[str, Tensor]) -> None:
     """
     if json.loads(json.dumps(said.config, default=str)) != said.config:
         raise ValueError(
-            f"{path}: the config holds what JSON cannot say, such as a number as a key, and would not be read "
-            "again as it is; write these keys as texts"
+            f"{path}: the config holds what JSON cannot say, such as a number as a key, and would not be "
+            "read again as it is; write these keys as texts"
         )
     content = save({name: tensor.detach().contiguous().clone() for name, tensor in weights.items()})
     described = {

@@ -1,12 +1,16 @@
 """Files of tensors, read as data and never as code, and whole or not at all."""
 
 import re
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from safetensors.torch import load_file
+
+Read = Callable[[Path], Any]
 
 
 class Unreadable(ValueError):
@@ -37,12 +41,20 @@ def read_plain(path: Path) -> Any:
             raise
 
 
-def read_foreign(path: Path) -> Any:
-    """The same of a file that may hold anything: runs whatever code it brings along.
+def read_trusted(path: Path) -> Any:
+    """The same; a file that holds more is read all the same, after a warning: that runs any code in it.
 
-    Only for a file whose maker is trusted, said so by whoever runs this.
+    Only for a file whose maker is trusted, said so by whoever runs this: no config out of a checkpoint can
+    name this function.
     """
-    return torch.load(path, map_location="cpu", weights_only=False)
+    try:
+        return read_plain(path)
+    except Foreign as error:
+        warnings.warn(
+            f"{path}: {error}; loaded by trust_checkpoint=true, which runs any code that the file holds",
+            stacklevel=2,
+        )
+        return torch.load(path, map_location="cpu", weights_only=False)
 
 
 def _require_whole(file: IO[bytes]) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from atrous import build
 from atrous.models.pretrained import load_encoder
+from atrous.torch_file import read_plain, read_trusted
 
 
 class Bite:
@@ -44,7 +45,7 @@ def test_code_in_a_file_runs_only_if_it_is_trusted(tmp_path, encoder, zipped):
     with pytest.warns(
         UserWarning, match="loaded by trust_checkpoint=true, which runs any code that the file"
     ):
-        load_encoder(encoder, file, "mine", trusted=True)
+        load_encoder(encoder, file, "mine", read=read_trusted)
     assert bitten.exists()
     assert torch.equal(encoder.weight, state["weight"])
 
@@ -57,7 +58,7 @@ def test_what_other_programs_save_loads_if_it_is_trusted(tmp_path, encoder, cont
     with pytest.raises(ValueError, match=r"a\.pth: not loaded: it holds (torch\.nn|argparse\.)"):
         load_encoder(encoder, tmp_path / "a.pth", "mine")
     with pytest.warns(UserWarning, match="which runs any code"):
-        load_encoder(encoder, tmp_path / "a.pth", "mine", trusted=True)
+        load_encoder(encoder, tmp_path / "a.pth", "mine", read=read_trusted)
     assert torch.equal(encoder.weight, saved.weight)
 
 
@@ -69,7 +70,7 @@ def test_plain_weights_are_loaded_as_data_even_if_they_are_trusted(tmp_path, enc
     save_file(state, tmp_path / "a.safetensors")
     for name in ("a.pth", "a.safetensors"):
         nn.init.zeros_(encoder.weight)
-        load_encoder(encoder, tmp_path / name, "mine", trusted=True)
+        load_encoder(encoder, tmp_path / name, "mine", read=read_trusted)
         assert torch.equal(encoder.weight, state["weight"])
     assert not recwarn.list
 
@@ -80,11 +81,11 @@ def test_a_flipped_bit_of_encoder_weights_is_damage(tmp_path, encoder):
     content = bytearray(file.read_bytes())
     content[content.index(torch.full((12,), 1.5).numpy().tobytes())] ^= 1
     file.write_bytes(content)
-    for trusted in (False, True):
+    for read in (read_plain, read_trusted):
         with pytest.raises(
             ValueError, match=r"a\.pth: not a state dict .* part 'a/data/\d' is not as it was"
         ):
-            load_encoder(encoder, file, "mine", trusted=trusted)
+            load_encoder(encoder, file, "mine", read=read)
 
 
 FOREIGN = {

@@ -3,6 +3,7 @@
 Heavy imports stay inside the functions: a wrong path in a config is told before torch is imported.
 """
 
+from atrous.build.inspection import plan, samples
 from atrous.build.loaders import (
     cache_folder,
     data,
@@ -13,7 +14,6 @@ from atrous.build.loaders import (
     reader,
     set_class_weights,
 )
-from atrous.build.inspection import plan, samples
 from atrous.build.network import evaluation_module, exports, module, warn_of_small_batches
 from atrous.build.options import (
     as_yaml,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
     """The network, its losses, optimizer and schedule."""
     from atrous.module import LossTerm, SegmentationModule
+    from atrous.torch_file import read_trusted
 
     known = {"num_classes": labels.num_classes, "ignore_index": labels.ignore_index}
     terms = {
@@ -28,8 +29,7 @@ def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
     }
     if not terms:
         raise ValueError("no loss is chosen; set loss=cross_entropy, or several: loss=[cross_entropy,dice]")
-    # Not part of the network's config: a checkpoint's own says nothing of what is trusted.
-    trusted = {"trust_checkpoint": True} if trusts_weights(cfg) else {}
+    trusted = {"read_weights": read_trusted} if trusts_weights(cfg) else {}
     net = make(cfg.model.net, num_classes=labels.num_classes, **trusted)
     return SegmentationModule(
         net=net,

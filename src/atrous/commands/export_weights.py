@@ -1,7 +1,5 @@
 """Write the weights of a checkpoint for others; see conf/export_weights.yaml for what can be chosen."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from atrous import build

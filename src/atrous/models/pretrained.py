@@ -1,34 +1,33 @@
 """Encoder weights out of a file."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from atrous.torch_file import Foreign, read_foreign, read_plain
+from atrous.torch_file import Foreign, Read, read_plain
 
 RISK = "would run any code that the file holds, with all that you may do here"
 
 
 def load_encoder(
-    encoder: nn.Module, file: Path, name: str, passing_over: str | None = None, trusted: bool = False
+    encoder: nn.Module, file: Path, name: str, passing_over: str | None = None, read: Read = read_plain
 ) -> None:
     """Load a state-dict file strictly into an encoder.
 
     passing_over: how the names of the classifier's weights begin, which an encoder does not have.
-    trusted: a file that holds more than tensors is loaded all the same, which runs the code in it.
-    Raises ValueError: no state dict, or one of another encoder; a file with more than tensors, not trusted.
+    read: from the file to what it holds; ``torch_file.read_trusted`` takes more than tensors.
+    Raises ValueError: no state dict, or one of another encoder; a file with more than tensors.
     """
     try:
-        state = _state_dict(_read(file, trusted))
+        state = _state_dict(read(file))
         if passing_over is not None:
             state = {key: value for key, value in state.items() if not key.startswith(passing_over)}
         encoder.load_state_dict(state)
     except Foreign as error:
         raise ValueError(
-            f"model.encoder_weights={file}: not loaded: {error}; trust_checkpoint=true {RISK}: set it only if "
-            "you trust whoever made the file, or save its state dict alone and give that"
+            f"model.encoder_weights={file}: not loaded: {error}; trust_checkpoint=true {RISK}: set it only "
+            "if you trust whoever made the file, or save its state dict alone and give that"
         ) from error
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
@@ -36,20 +35,6 @@ def load_encoder(
             f"model.encoder_weights={file}: not a state dict of encoder '{name}' ({reason}); give the "
             "weights of this encoder, or set model.encoder to the one they are of"
         ) from error
-
-
-def _read(file: Path, trusted: bool) -> Any:
-    try:
-        return read_plain(file)
-    except Foreign as error:
-        if not trusted:
-            raise
-        warnings.warn(
-            f"model.encoder_weights={file}: {error}; loaded by trust_checkpoint=true, which runs any code that "
-            "the file holds",
-            stacklevel=2,
-        )
-        return read_foreign(file)
 
 
 def _state_dict(data: Any) -> Any:
