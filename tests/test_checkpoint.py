@@ -114,6 +114,10 @@ def test_a_flipped_bit_of_a_weight_is_damage(tmp_path):
         read(path)
 
 
+def deep(levels):
+    return [deep(levels - 1)] if levels else []
+
+
 def labels_with(**changes):
     return {"labels": {**LABELS.to_dict(), **changes}}
 
@@ -126,6 +130,8 @@ def labels_with(**changes):
         ({"version": True}, "its entry 'version' is True; expected a whole number"),
         ({"config": [1]}, "its entry 'config' is list; expected a mapping"),
         ({"config": {1: 2}}, "its config has keys that are no texts"),
+        ({"config": {"a": [{"b": torch.zeros(1)}]}}, "its config holds Tensor; expected plain data"),
+        ({"config": {"a": deep(100)}}, "its config is more than 60 levels deep"),
         ({"labels": "cityscapes"}, "its entry 'labels' is 'cityscapes'; expected a mapping"),
         ({"labels": {}}, "its label set is none ('name' is missing)"),
         (labels_with(classes=None), "its label set is none ('NoneType' object is not iterable)"),

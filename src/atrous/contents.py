@@ -9,6 +9,7 @@ from torch import Tensor
 
 from atrous.labels import LabelSet
 
+DEEPEST = 60
 EXPECTED: dict[type, str] = {dict: "a mapping", int: "a whole number", str: "a text"}
 
 
@@ -31,8 +32,7 @@ def about(data: Mapping[str, Any], step: object) -> About:
     Raises ValueError: something is missing, or of another kind; it names which.
     """
     config, seconds = entry(data, "config", dict), data.get("seconds")
-    if not all(isinstance(key, str) for key in config):
-        raise ValueError("its config has keys that are no texts")
+    _require_plain(config)
     if isinstance(step, bool) or not isinstance(step, int) or step < 0:
         raise ValueError(f"its step is {_short(step)}; expected a whole number, 0 or more")
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
@@ -59,6 +59,25 @@ def entry(data: object, key: str, kind: type) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"its entry '{key}' is {_short(value)}; expected {EXPECTED[kind]}")
     return value
+
+
+def _require_plain(config: dict[Any, Any]) -> None:
+    """Raises ValueError: a config with other values than YAML has, or deeper than any config is."""
+    if not all(isinstance(key, str) for key in config):
+        raise ValueError("its config has keys that are no texts")
+    level: list[Any] = [config]
+    for _ in range(DEEPEST):
+        others = [node for node in level if not isinstance(node, dict | list | str | int | float | None)]
+        if others:
+            raise ValueError(f"its config holds {_short(others[0])}; expected plain data")
+        inner = [
+            node.values() if isinstance(node, dict) else node
+            for node in level
+            if isinstance(node, dict | list)
+        ]
+        level = [child for children in inner for child in children]
+    if level:
+        raise ValueError(f"its config is more than {DEEPEST} levels deep")
 
 
 def _labels(data: dict[str, Any]) -> LabelSet:

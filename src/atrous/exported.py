@@ -37,6 +37,7 @@ def write(path: Path, said: About, weights: Mapping[str, Tensor]) -> None:
         "labels": said.labels.to_dict(),
         "config": said.config,
     }
+    described["checksum"] = _checksum(described)
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, content)
     _replace(path.with_suffix(".json"), (json.dumps(described, indent=2) + "\n").encode())
@@ -74,7 +75,15 @@ def _described(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: damaged, or not of an export ({error}); export again") from error
     if schema != SCHEMA:
         raise ValueError(f"{path}: of schema {schema}; this Atrous reads schema {SCHEMA}: export again")
+    if said.get("checksum") != _checksum({key: value for key, value in said.items() if key != "checksum"}):
+        raise ValueError(f"{path}: damaged or changed: its checksum is another; export again")
     return said
+
+
+def _checksum(described: dict[str, Any]) -> str:
+    """Of what is said, in whatever order and layout; keys are texts, as JSON has them."""
+    read = json.loads(json.dumps(described))
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 def _replace(path: Path, content: bytes) -> None:

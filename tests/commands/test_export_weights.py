@@ -90,7 +90,12 @@ def test_wrong_options_of_an_export_are_told(small_run, options, message):
 
 def changed(path, **changes):
     said = json.loads(path.read_text())
-    path.write_text(json.dumps({**said, **changes}))
+    said.update(changes)
+    if "checksum" not in changes:
+        said["checksum"] = exported._checksum(
+            {key: value for key, value in said.items() if key != "checksum"}
+        )
+    path.write_text(json.dumps(said))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,7 @@ def changed(path, **changes):
         ("no JSON", r"net\.json: damaged, or not of an export \(Expecting value"),
         ("a list", r"net\.json: damaged, or not of an export \(it has no entry 'schema'\)"),
         ("newer", r"net\.json: of schema 2; this Atrous reads schema 1: export again"),
+        ("a class", r"net\.json: damaged or changed: its checksum is another; export again"),
         ("a bit", r"net\.safetensors: damaged, or not the weights that net\.json beside it describes"),
         ("no labels", r"net\.safetensors: not as export-weights writes it: its entry 'labels' is None"),
         ("no step", r"net\.safetensors: not as export-weights writes it: its step is 'x'"),
@@ -114,6 +120,8 @@ def test_what_is_wrong_with_exported_weights_is_told(weights, wrong, message):
         described.write_text("hello" if wrong == "no JSON" else "[1]")
     elif wrong == "newer":
         changed(described, schema=2)
+    elif wrong == "a class":
+        described.write_text(described.read_text().replace('"disk"', '"risk"'))
     elif wrong == "a bit":
         content = bytearray(weights.read_bytes())
         content[-1] ^= 1
