@@ -1,7 +1,7 @@
 """Known advisories against the versions in constraints.txt, by pip-audit in an environment of its own.
 
-Exit status: 0, none is known; 1, some are; 3, not done: no source of advisories could be reached, or pip-audit
-could not be installed.
+Exit status: 0, none is known; 1, some are; 3, not done: no source of advisories could be reached, or
+pip-audit could not be installed.
 """
 
 import json

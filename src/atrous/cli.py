@@ -20,7 +20,12 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
@@ -67,14 +72,29 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
-        told = isinstance(error, (ValueError, HydraException, OmegaConfBaseException))
-        told = told or type(error).__name__ == "MisconfigurationException"
-        if not told or os.environ.get(TRACEBACK) == "1":
+        if not is_told(error) or os.environ.get(TRACEBACK) == "1":
             raise
         if logging.getLogger().hasHandlers():  # the run folder's log file, once there is one
             logging.getLogger(__name__).error(sentence(error))
         _stop(f"{sentence(error)}\n({TRACEBACK}=1 shows where this was raised)")
+
+
+def is_told(error: BaseException) -> bool:
+    """Whether it is what a user can cause, and ``sentence`` says it."""
+    if isinstance(error, (ValueError, HydraException, OmegaConfBaseException)) or _is_hydras(error):
+        return True
+    # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
+    return type(error).__name__ == "MisconfigurationException"
+
+
+def _is_hydras(error: BaseException) -> bool:
+    """Whether Hydra stumbled itself, over an option of a kind that it does not look for."""
+    if not isinstance(error, (TypeError, AssertionError, AttributeError, KeyError, IndexError)):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals.get("__name__", "").startswith(
+        ("hydra._internal", "hydra.core")
+    )
 
 
 def run(command: str, argv: list[str]) -> None:
@@ -226,16 +246,38 @@ def sentence(error: BaseException) -> str:
         return f"{cause.full_key}: no such option{proposal}; known here: {', '.join(known)}"
     if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
         return sentence(cause)
-    text = str(error).strip()
+    if isinstance(error, OverrideParseException):
+        wrong = " ".join(error.override.split())
+        return (
+            f"'{wrong}': not an option ({_grammar(str(error))}); expected KEY=VALUE, such as optimizer.lr=0.01, with "
+            "quotes around a value that has signs: 'key=\"a (b)\"'"
+        )
+    text = " ".join(str(error).split())
+    if _is_hydras(error):
+        return (
+            f"these options make no config ({text or type(error).__name__}): one of them is of a wrong kind"
+        )
     if asked := re.match(r"You must specify '([\w/]+)'", text):
         return f"{asked[1]} is not given: {asked[1]}=NAME, with one of {', '.join(_choices(asked[1]))}"
     if asked := re.match(r"Could not override '([\w/]+)'. No match", text):
         return f"{asked[1]}: no such choice for this command; --help lists those that it has"
     if isinstance(error, InterpolationResolutionError):  # of a resolver of ours: what it said
-        return text.splitlines()[0].removeprefix("ValueError raised while resolving interpolation: ")
+        return (
+            str(error)
+            .strip()
+            .splitlines()[0]
+            .removeprefix("ValueError raised while resolving interpolation: ")
+        )
     if "Original Traceback" in text:  # a worker process of the data loader: its last line
-        return text.strip().splitlines()[-1].partition(": ")[2]
+        return str(error).strip().splitlines()[-1].partition(": ")[2]
     return " ".join([text, *(f"({note})" for note in getattr(error, "__notes__", ()))])  # of which picture
+
+
+def _grammar(said: str) -> str:
+    """What Hydra's grammar missed in an override, without the lines around it."""
+    lines = [line.strip() for line in said.splitlines()]
+    known = [line for line in lines if re.match("missing|mismatched|extraneous|no viable|token rec", line)]
+    return known[0] if known else "a sign that has a meaning of its own"
 
 
 def _choices(group: str, options: Sequence[str] | None = None) -> list[str]:

@@ -67,4 +67,4 @@ def _require_whole(file: IO[bytes]) -> None:
         if len(set(names)) < len(names) or any(part.compress_type for part in archive.infolist()):
             raise Unreadable("its parts are not stored as torch stores them")
         if (part := archive.testzip()) is not None:
-            raise Unreadable(f"its part '{part}' is not as it was written")
+            raise Unreadable(f"its part {part!r} is not as it was written")
