@@ -1,11 +1,17 @@
 """What is logged and stored holds no secret, and nothing out of the environment."""
 
+from types import SimpleNamespace
+
 import pytest
 import yaml
 from conftest import TINY
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobStatus
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from atrous import build, checkpoint
+from atrous.leaderboard import Leaderboard
 
 VALUE = "qzv8-from-the-environment"
 
@@ -113,3 +119,21 @@ def test_no_file_of_a_run_or_its_evaluation_holds_the_environment(tmp_path, comm
     for each in (stored, config):
         assert each["deep"] == {"list": ["a", "${group}"], "api_key": "<redacted>"}
         assert each["paths"]["data"] == "${oc.env:ATROUS_DATA,data}"
+
+
+def test_a_leaderboard_holds_no_secret(tmp_path, monkeypatch):
+    config = OmegaConf.create(
+        {"hydra": {"mode": "MULTIRUN", "sweep": {"dir": str(tmp_path)}, "runtime": {"output_dir": "runs/0"}}}
+    )
+    hydra = config.hydra
+    hydra.mode = RunMode.MULTIRUN
+    monkeypatch.setattr(HydraConfig, "get", lambda: hydra)
+    done = SimpleNamespace(
+        status=JobStatus.COMPLETED,
+        return_value=0.5,
+        overrides=["optimizer.lr=0.1", "+logger.mine.token=hunter2"],
+    )
+    Leaderboard().on_job_end(config, done)
+    table = (tmp_path / "leaderboard.csv").read_text()
+    assert "hunter2" not in table
+    assert table.splitlines()[1].startswith("0.5,0.1,<redacted>,")

@@ -244,14 +244,14 @@ def sentence(error: BaseException) -> str:
         known = [str(key) for key in cause.parent_node or () if key not in ("_target_", "_partial_", "hydra")]
         proposal = _propose(str(cause.key), known)
         return f"{cause.full_key}: no such option{proposal}; known here: {', '.join(known)}"
-    if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
-        return sentence(cause)
     if isinstance(error, OverrideParseException):
         wrong = " ".join(error.override.split())
         return (
-            f"'{wrong}': not an option ({_grammar(str(error))}); expected KEY=VALUE, such as optimizer.lr=0.01, with "
-            "quotes around a value that has signs: 'key=\"a (b)\"'"
+            f"'{wrong}': not an option ({_grammar(str(cause or error))}); expected KEY=VALUE, such as "
+            "optimizer.lr=0.01, with quotes around a value that has signs: 'key=\"a (b)\"'"
         )
+    if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
+        return sentence(cause)
     text = " ".join(str(error).split())
     if _is_hydras(error):
         return (
@@ -276,7 +276,7 @@ def sentence(error: BaseException) -> str:
 def _grammar(said: str) -> str:
     """What Hydra's grammar missed in an override, without the lines around it."""
     lines = [line.strip() for line in said.splitlines()]
-    known = [line for line in lines if re.match("missing|mismatched|extraneous|no viable|token rec", line)]
+    known = [line for line in lines if re.match("missing|mismatched|extraneous|no viable|Unknown", line)]
     return known[0] if known else "a sign that has a meaning of its own"
 
 

@@ -27,11 +27,12 @@ GROUPS = sorted(
 )
 CHOICES = sorted({path.stem for path in config_folder().rglob("*.yaml")})
 ODD = [
-    "", "null", "???", "true", "nan", "-1", "1e400", "0x10", "[]", "{}", "[1,[2,{a: b}]]", "{a:1,a:2}", "[", "}",
-    "'", '"', "\\", "$", "${", "${}", "${seed}", "${nowhere}", "${oc.env:NOWHERE}", "${oc.decode:'['}", "${seed:1}",
-    "a=b", "=", ",", "1,2", "range(1,3)", "choice(a,b)", "glob(*)", "sort(3,1)", "int(a)", "str(1)", "..", "/", "~",
-    "@", "\n", "\x00", "\U0001f600", "a b", " ", "${paths.output}", "${seed}${seed}", "${${seed}}", "<redacted>",
-    "${oc.create:{_target_:os.system}}",
+    '', 'null', '???', 'true', 'nan', '-1', '1e400', '0x10', '[]', '{}', '[1,[2,{a: b}]]',
+    '{a:1,a:2}', '[', '}', "'", '"', '\\', '$', '${', '${}', '${seed}', '${nowhere}',
+    '${oc.env:NOWHERE}', "${oc.decode:'['}", '${seed:1}', 'a=b', '=', ',', '1,2', 'range(1,3)',
+    'choice(a,b)', 'glob(*)', 'sort(3,1)', 'int(a)', 'str(1)', '..', '/', '~', '@', '\n',
+    '\x00', '\U0001f600', 'a b', ' ', '${paths.output}', '${seed}${seed}', '${${seed}}',
+    '<redacted>', '${oc.create:{_target_:os.system}}',
 ]  # fmt: skip
 TEXT = st.text(max_size=12)
 WORD = st.text("abz019_.-/", min_size=1, max_size=8)
@@ -116,9 +117,11 @@ WORDS = st.lists(
     max_size=3,
 )
 TARGET = st.one_of(
-    st.sampled_from([*ALLOWED, *ALLOWED, *REFUSED]), WORDS.map("".join), WORDS.map(".".join), TEXT, st.none(), st.integers(),
-    st.lists(TEXT, max_size=1),
-)  # fmt: skip
+    st.sampled_from([*ALLOWED, *REFUSED]),
+    WORDS.map("".join),
+    WORDS.map(".".join),
+    st.one_of(TEXT, st.none(), st.integers(), st.lists(TEXT, max_size=1)),
+)
 NAMES = st.one_of(st.sampled_from(["_args_", "_partial_", "_recursive_", "a", "b"]), TEXT, st.integers())
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXT, st.sampled_from(REFUSED))
 NODES = st.recursive(

@@ -16,8 +16,8 @@ def weights_file(encoder_weights: object) -> Path | None:
         return None
     if not isinstance(encoder_weights, str):  # a config may hold anything
         raise ValueError(
-            f"model.encoder_weights={encoder_weights}: expected null, a name of the hub (imagenet), or the path "
-            "of a state-dict file, in quotes if it is a number"
+            f"model.encoder_weights={encoder_weights}: expected null, a name of the hub (imagenet), or the "
+            "path of a state-dict file, in quotes if it is a number"
         )
     require_local(encoder_weights, "model.encoder_weights")
     path = Path(encoder_weights).expanduser()
