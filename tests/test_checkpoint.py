@@ -114,6 +114,19 @@ def test_a_flipped_bit_of_a_weight_is_damage(tmp_path):
         read(path)
 
 
+def test_a_part_that_a_flipped_bit_marks_as_a_folder_is_damage(tmp_path):
+    """Torch would leave its tensor as whatever lay in the memory.  Found by tests/fuzz."""
+    path = tmp_path / "a.ckpt"
+    torch.save(contents(), path)
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"/data/0") - len("a") - 46  # of the zip file's directory, before the name
+    assert content[entry : entry + 4] == b"PK\x01\x02"
+    content[entry + 38] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged, or not .* parts are not stored as torch stores them"):
+        read(path)
+
+
 def deep(levels):
     return [deep(levels - 1)] if levels else []
 

@@ -10,6 +10,7 @@ from typing import IO, Any
 import torch
 from safetensors.torch import load_file
 
+DOS_FOLDER = 0x10  # the bit of a part's attributes in a zip file
 Read = Callable[[Path], Any]
 
 
@@ -63,8 +64,10 @@ def _require_whole(file: IO[bytes]) -> None:
     Raises Unreadable: a part is not as it was written.
     """
     with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-        if len(set(names)) < len(names) or any(part.compress_type for part in archive.infolist()):
+        names, parts = archive.namelist(), archive.infolist()
+        # Of a part that is marked as a folder torch reads nothing, and gives whatever the memory held.
+        folders = [part for part in parts if part.is_dir() or part.external_attr & DOS_FOLDER]
+        if folders or len(set(names)) < len(names) or any(part.compress_type for part in parts):
             raise Unreadable("its parts are not stored as torch stores them")
         if (part := archive.testzip()) is not None:
             raise Unreadable(f"its part {part!r} is not as it was written")
