@@ -123,7 +123,7 @@ def test_a_part_that_a_flipped_bit_marks_as_a_folder_is_damage(tmp_path):
     assert content[entry : entry + 4] == b"PK\x01\x02"
     content[entry + 38] ^= 0x10
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="damaged, or not .* parts are not stored as torch stores them"):
+    with pytest.raises(ValueError, match=r"damaged, or not .* parts are not stored as torch stores them"):
         read(path)
 
 

@@ -6,10 +6,13 @@ import pkgutil
 import sys
 import tomllib
 import warnings
+from collections import Counter
 from importlib.metadata import packages_distributions
 
 import pytest
 from conftest import CHECKOUT
+from omegaconf import OmegaConf
+from omegaconf.errors import GrammarParseError, InterpolationResolutionError
 
 from atrous import build
 from atrous.trust import LIBRARIES, NEVER, OWN, TRAINING, require_trusted
@@ -181,6 +184,39 @@ def test_what_a_stored_config_computes_is_seen(composed, net, monkeypatch):
         config["model"]["part"]["_target_"] = "os.system"
     with pytest.raises(ValueError, match=rf"names 'os\.system', which {REFUSED}"):
         build.evaluation_config(config, composed("evaluate"))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        r"\${oc.create:{_target_:collections.Counter,a:5}}",
+        r"\${model.part}",
+        r"\\\${model.part}",
+        r"${oc.decode:'\${oc.decode:''\${model.part}''}'}",
+        r"before \${oc.env:HOME}",
+    ],
+)
+@pytest.mark.parametrize("where", ["net", "inner", "list"])
+def test_an_interpolation_behind_another_is_refused(composed, hidden, where):
+    """Hydra resolves a config before it builds: what an escaped interpolation gives would be one again."""
+    config = build.plain(composed("train", "model=unet"))
+    net = config["model"]["net"]
+    config["model"]["net"] = (
+        hidden if where == "net" else {**net, "x": hidden if where == "inner" else [[hidden]]}
+    )
+    with pytest.raises((ValueError, GrammarParseError, InterpolationResolutionError)) as told:
+        build.evaluation_config(config, composed("evaluate"))
+    if type(told.value) is ValueError:
+        assert "an interpolation behind another, which may hide what it builds" in str(told.value)
+
+
+def test_an_escaped_interpolation_would_build_what_it_hides():
+    """What the test before guards against: if this fails, Hydra or OmegaConf has mended it."""
+    cfg = OmegaConf.create({"_target_": "torch.optim.SGD", "_partial_": True})
+    cfg.hidden = r"\${oc.create:{_target_:collections.Counter,a:5}}"
+    with pytest.raises(ValueError, match="an interpolation behind another"):
+        require_trusted(build.plain(cfg, resolve=True))
+    assert build.make(cfg).keywords["hidden"] == Counter(a=5)
 
 
 def test_what_is_checked_is_what_hydra_would_build():

@@ -48,7 +48,8 @@ NEVER = frozenset(sys.stdlib_module_names) | {
 def require_trusted(config: Mapping[str, Any], also: Sequence[str] = (), training: bool = False) -> None:
     """Look at everything in ``config`` that would be built.
 
-    config: plain data with every interpolation resolved: one could else bring in what is not seen here.
+    config: plain data with every interpolation resolved: one could else bring in what is not seen here.  A
+        text that is an interpolation all the same, as an escaped one gives, is refused: Hydra resolves again.
     also: further packages whose classes and functions it may name: the user's own.
     training: it is the config of a training, which also builds a trainer, callbacks and loggers.
     Raises ValueError: it names something else, or ``also`` names what nobody may open.
@@ -56,6 +57,12 @@ def require_trusted(config: Mapping[str, Any], also: Sequence[str] = (), trainin
     _require_own_packages(also)
     functions = (*OWN, *(["atrous.callbacks"] if training else []), *also)
     allowed = (*OWN, *LIBRARIES, *(TRAINING if training else ()), *also)
+    for text in _texts(config):
+        if "${" in text:
+            raise ValueError(
+                f"the checkpoint's config holds '{text[:200]}', an interpolation behind another, which may "
+                "hide what it builds; no option allows it: do not use this file"
+            )
     for target in _targets(config):
         if not isinstance(target, str) or not _may_be_built(target, allowed, functions):
             raise ValueError(
@@ -99,12 +106,19 @@ def _require_own_packages(also: object) -> None:
 
 def _targets(config: Any) -> Iterator[Any]:
     """Every ``_target_`` in plain data, however deep."""
+    return (node["_target_"] for node in _nodes(config) if isinstance(node, Mapping) and "_target_" in node)
+
+
+def _texts(config: Any) -> Iterator[str]:
+    """Every text in plain data, however deep."""
+    return (node for node in _nodes(config) if isinstance(node, str))
+
+
+def _nodes(config: Any) -> Iterator[Any]:
     nodes = [config]
     while nodes:
-        node = nodes.pop()
+        yield (node := nodes.pop())
         if isinstance(node, Mapping):
-            if "_target_" in node:
-                yield node["_target_"]
             nodes.extend(node.values())
         elif isinstance(node, Sequence) and not isinstance(node, str):
             nodes.extend(node)

@@ -143,6 +143,7 @@ def _training_samples(cfg: DictConfig, pairs: Sequence[Pair], where: Layout) -> 
 
 
 def augment(cfg: DictConfig, labels: LabelSet) -> "Augment | None":
+    """What changes the training samples; None: nothing does."""
     if cfg.augment is None:
         return None
     parts = OmegaConf.to_container(cfg.augment, resolve=True)
@@ -178,6 +179,7 @@ def jitter(cfg: DictConfig, labels: LabelSet) -> "BatchJitter | None":
 
 
 def mix(cfg: DictConfig, labels: LabelSet, counts: "Callable[[], NDArray[np.int64]]") -> "Mix | None":
+    """What pastes between training samples; None: nothing does.  Raises ValueError: they are not crops."""
     if not cfg.get("mix"):
         return None
     if cfg.augment is None:

@@ -84,6 +84,7 @@ def whole(cfg: DictConfig, key: str, least: int) -> int:
 
 
 def is_whole(value: object, least: int) -> bool:
+    """Whether it is a whole number, ``least`` or more."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
