@@ -5,7 +5,7 @@ ARGS ?=
 BENCHMARKS := startup input step deterministic evaluation scaling inspection
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint types format bench bench-quick wheel clean
+.PHONY: help train test test-all lint types format bench bench-quick audit wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  \1\t/' | expand -t 14
@@ -41,9 +41,12 @@ bench: .venv/installed  ## measure everything against public recipes in the same
 bench-quick: .venv/installed  ## the same in a few minutes, with smaller inputs; writes nothing
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py --quick --repetitions 2 || exit 1; done
 
+audit:  ## known advisories against constraints.txt; Error 3: no source of them could be reached
+	@$(PYTHON) tools/audit.py
+
 wheel: .venv/installed  ## build dist/atrous-*.whl
 	$(BIN)/python -m build --wheel
 
 clean:  ## remove what the targets made, but not runs/ and data/
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .audit build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

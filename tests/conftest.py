@@ -86,6 +86,18 @@ def composed(tmp_path: Path, scenes: Path):
     HydraConfig.instance().cfg = None
 
 
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
+    """The folder of a real training of the smallest network: its last.ckpt has less than 200 kB."""
+    from atrous.commands.train import train
+
+    output = tmp_path_factory.mktemp("small_run")
+    small = ("model=unet_paper", "model.net.width=1", "callbacks=fixed_schedule", "logger=none")
+    train(compose_command("train", [f"data.root={scenes}", *TINY, *small], output))
+    HydraConfig.instance().cfg = None
+    return output
+
+
 class Command:
     """A command in a process of its own."""
 

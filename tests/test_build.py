@@ -26,6 +26,13 @@ def test_a_checkpoint_cannot_smuggle_in_what_it_may_not_build(composed, net):
         build.evaluation_config(config, composed("evaluate"))
 
 
+def test_a_config_that_lacks_a_part_is_told(composed):
+    config = build.plain(composed("train"))
+    del config["inference"]
+    with pytest.raises(ValueError, match=r"the checkpoint's config has no inference: it is none that Atrous"):
+        build.evaluation_config(config, composed("evaluate"))
+
+
 def test_an_evaluation_changes_where_and_how_but_not_what(composed):
     config = build.plain(composed("train", "model=unet"))
     options = (

@@ -3,7 +3,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atrous.cli import help_text, keyed, register_resolvers
+from atrous.cli import help_text, is_told, keyed, register_resolvers, sentence
 
 AWKWARD = st.text("ab/ =,'\"\\[]{}().:*-", min_size=1).filter(lambda path: not path.startswith("-"))
 
@@ -47,3 +47,31 @@ def test_help_lists_what_can_be_chosen_and_what_was():
     assert groups["optimizer"] == "adadelta, adam, adamw, sgd"  # _base is a part of others
     assert "segmentation_models_pytorch.Unet" in text
     assert "  compile: false" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["model"], "'model': not an option (missing EQUAL at '<EOF>'); expected KEY=VALUE"),
+        (
+            ["seed=a (b)"],
+            "'seed=a (b)': not an option (Unknown function 'a'); expected KEY=VALUE, such as",
+        ),
+        (["inference=[1,[2,{a: b}]]"], "these options make no config ("),
+        (["+="], "these options make no config ("),
+        (["+data.root=x"], "Could not append to config. An item is already at 'data.root'. Either remove"),
+    ],
+)
+def test_what_hydra_cannot_read_is_one_sentence(options, said):
+    register_resolvers()
+    with pytest.raises(Exception, match=r"\S") as raised:
+        help_text("train", options)
+    assert is_told(raised.value)
+    assert sentence(raised.value).startswith(said)
+    assert "\n" not in sentence(raised.value)
+
+
+def test_a_mistake_of_ours_is_no_sentence():
+    with pytest.raises(TypeError) as raised:
+        keyed(None, "runs")
+    assert not is_told(raised.value)

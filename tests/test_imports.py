@@ -10,23 +10,24 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
 
 FLOORS = {
-    "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "run_folder": 0,
+    "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0, "run_folder": 0,
+    "torch_file": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
-    "activations": 1, "compiling": 1,
+    "activations": 1, "compiling": 1, "contents": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.cache": 1, "data.jitter": 1,
     "data.tags": 2, "data.opening": 2,
     "data.decoders": 2, "data.ring": 2, "data.reading": 2, "data.cached": 2, "data.processes": 2,
     "data.workers": 2, "data.dataset": 2, "data.replacing": 2, "data.statistics": 2, "data.sampler": 2,
     "data.datamodule": 2,
-    "data.inspection": 2, "module": 2, "report": 2,
+    "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "filling": 3, "inspection": 3, "predictions": 3,
     "results": 3, "trust": 3, "launching": 3, "settings": 3,
     "build": 4, "comparison": 4,
     "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
 }  # fmt: skip
 LIBRARIES = {
-    0: {"numpy", "torch"},
+    0: {"numpy", "safetensors", "torch"},
     1: {
         "torchvision",
         "scipy",
@@ -87,6 +88,7 @@ def test_direction(path):
 LIGHT = (
     "atrous.cli",
     "atrous.build",
+    "atrous.commands.export_weights",
     "atrous.commands.train",
     "atrous.commands.evaluate",
     "atrous.commands.score",

@@ -14,8 +14,12 @@ import torch
 from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor, nn
 
+from atrous import exported
+from atrous.contents import About, about, entry, state_dict
 from atrous.labels import LabelSet
+from atrous.remote import require_local
 from atrous.run_folder import LAST, PREVIOUS
+from atrous.torch_file import Unreadable, read_plain
 
 KEY = "atrous"
 VERSION = 3
@@ -156,37 +160,63 @@ def _unwritten(target: Path, error: OSError) -> ValueError:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The plain data of a checkpoint of Atrous, on the CPU.
+    """The plain data of a checkpoint of Atrous, on the CPU, with the training's state.
 
-    Raises ValueError: no such file, damaged, or a file of another program.
+    Raises ValueError: no such file, damaged, a file of another program, or of weights alone.
     """
-    if not path.is_file():
-        raise ValueError(f"checkpoint {path}: no such file")
+    _require_file(path)
+    if path.suffix == exported.ENDING:
+        raise ValueError(
+            f"checkpoint {path}: weights alone, without the optimizer; a training goes on from a .ckpt"
+        )
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
+        data = read_plain(path)
     except Exception as error:  # what torch raises for a file of another kind depends on its first bytes
-        raise ValueError(f"checkpoint {path}: damaged, or not a checkpoint of Atrous") from error
+        reason = f" ({error})" if isinstance(error, Unreadable) else ""
+        raise ValueError(
+            f"checkpoint {path}: damaged, or not a checkpoint of Atrous{reason}; take another copy of it"
+        ) from error
     if not isinstance(data, dict) or KEY not in data:
         raise ValueError(f"checkpoint {path}: not a checkpoint of Atrous (it has no entry '{KEY}')")
-    if data[KEY]["version"] != VERSION:
-        raise ValueError(
-            f"checkpoint {path}: of version {data[KEY]['version']}; this Atrous reads version {VERSION}"
-        )
+    _contents(path, data)
     return data
 
 
 def read(path: str | Path) -> Checkpoint:
-    """The checkpoint at ``path``; errors as ``load``."""
-    data = load(Path(path))
-    contents = data[KEY]
-    return Checkpoint(
-        Path(path),
-        contents["config"],
-        LabelSet.from_dict(contents["labels"]),
-        data["state_dict"],
-        int(data["global_step"]),
-        float(contents["seconds"]),
-    )
+    """The checkpoint at ``path``, or weights that ``atrous export-weights`` wrote; errors as ``load``."""
+    require_local(path, "checkpoint")
+    path = Path(path)
+    _require_file(path)
+    if path.suffix == exported.ENDING:
+        about, weights = exported.read(path)
+    else:
+        about, weights = _contents(path, load(path))
+    return Checkpoint(path, about.config, about.labels, weights, about.step, about.seconds)
+
+
+def export_weights(checkpoint: Checkpoint, path: Path, config: dict[str, Any]) -> None:
+    """Write its weights and what they are of, with ``config`` in the place of its own.
+
+    path: of the weights, NAME.safetensors.  Raises ValueError: the config holds what JSON cannot say.
+    """
+    said = About(config, checkpoint.labels, checkpoint.step, checkpoint.seconds)
+    exported.write(path, said, checkpoint.state_dict)
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise ValueError(f"checkpoint {path}: no such file")
+
+
+def _contents(path: Path, data: dict[str, Any]) -> tuple[About, dict[str, Tensor]]:
+    """Raises ValueError: of another version, or an entry that is missing or of another kind."""
+    try:
+        version = entry(own := entry(data, KEY, dict), "version", int)
+        if version == VERSION:
+            return about(own, data.get("global_step")), state_dict(data.get("state_dict"))
+    except ValueError as error:
+        raise ValueError(f"checkpoint {path}: damaged: {error}; take another copy of it") from error
+    raise ValueError(f"checkpoint {path}: of version {version}; this Atrous reads version {VERSION}")
 
 
 def newest(folder: Path, tell: Callable[[str], None]) -> Checkpoint:

@@ -11,6 +11,7 @@ import os
 import re
 import string
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,12 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
@@ -35,6 +41,7 @@ COMMANDS = {
     "inspect": "look at a data set:       atrous inspect data=camvid",
     "cache": "decode a data set once:   atrous cache data=cityscapes paths.data=FOLDER",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
+    "export-weights": "weights for others:       atrous export-weights checkpoint=runs/.../best.ckpt",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",
 }
@@ -74,21 +81,38 @@ def _answering() -> Iterator[None]:
     except Exception as error:
         if not launching.is_first_to_fail():
             sys.exit(1)
-        # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
-        told = isinstance(error, (ValueError, HydraException, OmegaConfBaseException))
-        told = told or (isinstance(error, OSError) and error.filename is not None)
-        told = told or type(error).__name__ == "MisconfigurationException"
-        if not told or os.environ.get(TRACEBACK) == "1":
+        if not is_told(error) or os.environ.get(TRACEBACK) == "1":
             raise
         if logging.getLogger().hasHandlers():  # the run folder's log file, once there is one
             logging.getLogger(__name__).error(sentence(error))
         _stop(f"{sentence(error)}\n({TRACEBACK}=1 shows where this was raised)")
 
 
+def is_told(error: BaseException) -> bool:
+    """Whether it is what a user can cause, and ``sentence`` says it."""
+    if isinstance(error, (ValueError, HydraException, OmegaConfBaseException)) or _is_hydras(error):
+        return True
+    if isinstance(error, OSError) and error.filename is not None:
+        return True
+    # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
+    return type(error).__name__ == "MisconfigurationException"
+
+
+def _is_hydras(error: BaseException) -> bool:
+    """Whether Hydra stumbled itself, over an option of a kind that it does not look for."""
+    if not isinstance(error, (TypeError, AssertionError, AttributeError, KeyError, IndexError)):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals.get("__name__", "").startswith(
+        ("hydra._internal", "hydra.core")
+    )
+
+
 def run(command: str, argv: list[str]) -> None:
     """Compose the config of ``command`` with the overrides in ``argv`` and run it, once or as a sweep."""
     original = sys.argv
     failed: list[str] = []
+    name = command.replace("-", "_")  # of its file, function and config
 
     def task(cfg: DictConfig) -> Any:
         sys.argv = original
@@ -98,16 +122,16 @@ def run(command: str, argv: list[str]) -> None:
             if not launching.is_launched() and (several := _num_processes(cfg)) > 1:
                 outcome = launching.launch(_command_lines(command, argv, several))
                 sys.exit(outcome.code)
-            function = getattr(importlib.import_module(f"atrous.commands.{command}"), command)
+            function = getattr(importlib.import_module(f"atrous.commands.{name}"), name)
             value = function(cfg)
             launching.hand_over(value)
             return value
 
     if _asks_for_help(argv):
-        print(help_text(command, [arg for arg in argv if not arg.startswith("-")]))
+        print(help_text(name, [arg for arg in argv if not arg.startswith("-")]))
         return
     sys.argv = [original[0], *argv]
-    hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(task)()
+    hydra.main(config_path=str(config_folder()), config_name=name, version_base="1.3")(task)()
     if failed:
         _stop(f"{len(failed)} of the sweep's runs failed: {', '.join(failed)}")
 
@@ -215,7 +239,14 @@ def _train_folder(resume: str | None, new: str, runs: str) -> str:
             raise ValueError("resume=auto goes on in a folder that you name: hydra.run.dir=runs/NAME")
         task = os.environ.get("SLURM_ARRAY_TASK_ID")
         return f"{runs}/slurm-{job}" + (f"-{task}" if task else "")
-    return new if resume is None else str(_existing(resume, "resume").parent)
+    if resume is None:
+        return new
+    path = _existing(resume, "resume")
+    if path.suffix == ".safetensors":
+        raise ValueError(
+            f"resume={resume}: weights alone, without the optimizer; a training goes on from a .ckpt"
+        )
+    return str(path.parent)
 
 
 def _sweep_folder(resume: str | None, new: str) -> str:
@@ -253,6 +284,9 @@ def _inspect_folder(output: str | None, runs: str, data: str) -> str:
 
 
 def _existing(path: str, key: str) -> Path:
+    from atrous.build import require_local
+
+    require_local(path, key)
     if Path(path).is_dir():
         raise ValueError(f"{key}={path}: a folder; give a checkpoint in it, such as {path}/last.ckpt")
     if not Path(path).is_file():
@@ -273,20 +307,42 @@ def sentence(error: BaseException) -> str:
         known = [str(key) for key in cause.parent_node or () if key not in ("_target_", "_partial_", "hydra")]
         proposal = _propose(str(cause.key), known)
         return f"{cause.full_key}: no such option{proposal}; known here: {', '.join(known)}"
+    if isinstance(error, OverrideParseException):
+        wrong = " ".join(error.override.split())
+        return (
+            f"'{wrong}': not an option ({_grammar(str(cause or error))}); expected KEY=VALUE, such as "
+            "optimizer.lr=0.01, with quotes around a value that has signs: 'key=\"a (b)\"'"
+        )
     if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
         return sentence(cause)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    text = str(error).strip()
+    text = " ".join(str(error).split())
+    if _is_hydras(error):
+        return (
+            f"these options make no config ({text or type(error).__name__}): one of them is of a wrong kind"
+        )
     if asked := re.match(r"You must specify '([\w/]+)'", text):
         return f"{asked[1]} is not given: {asked[1]}=NAME, with one of {', '.join(_choices(asked[1]))}"
     if asked := re.match(r"Could not override '([\w/]+)'. No match", text):
         return f"{asked[1]}: no such choice for this command; --help lists those that it has"
     if isinstance(error, InterpolationResolutionError):  # of a resolver of ours: what it said
-        return text.splitlines()[0].removeprefix("ValueError raised while resolving interpolation: ")
+        return (
+            str(error)
+            .strip()
+            .splitlines()[0]
+            .removeprefix("ValueError raised while resolving interpolation: ")
+        )
     if "Original Traceback" in text:  # a worker process of the data loader: its last line
-        return text.strip().splitlines()[-1].partition(": ")[2]
+        return str(error).strip().splitlines()[-1].partition(": ")[2]
     return " ".join([text, *(f"({note})" for note in getattr(error, "__notes__", ()))])  # of which picture
+
+
+def _grammar(said: str) -> str:
+    """What Hydra's grammar missed in an override, without the lines around it."""
+    lines = [line.strip() for line in said.splitlines()]
+    known = [line for line in lines if re.match("missing|mismatched|extraneous|no viable|Unknown", line)]
+    return known[0] if known else "a sign that has a meaning of its own"
 
 
 def _choices(group: str, options: Sequence[str] | None = None) -> list[str]:
@@ -301,7 +357,7 @@ def _propose(wrong: str, known: list[str]) -> str:
 
 
 def _usage() -> str:
-    lines = [f"  {name:10s} {what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name:15s} {what}" for name, what in COMMANDS.items()]
     return "\n".join(
         ["atrous <command> [option=value ...]", "", *lines, "", "atrous <command> --help lists its options."]
     )

@@ -11,6 +11,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from atrous import build
+
 
 class Leaderboard(Callback):
     """leaderboard.csv in the sweep's folder, largest objective first, written after every run and printed at
@@ -36,7 +38,7 @@ class Leaderboard(Callback):
         done = job_return.status == JobStatus.COMPLETED
         objective = float(job_return.return_value) if done else math.nan
         given = [override.partition("=") for override in job_return.overrides or []]
-        varied = {key: value for key, _, value in given}
+        varied = {key: build.REDACTED if build.is_secret(key) else value for key, _, value in given}
         name = Path(config.hydra.runtime.output_dir).name
         self.runs = [run for run in self.runs if run["run"] != name]
         self.runs.append({"objective": objective, **varied, "run": name})

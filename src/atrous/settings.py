@@ -37,6 +37,7 @@ IDLE = (
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
     "trainer.on_bad_step",  # of a training without bad steps either choice makes the same weights
+    "trust_checkpoint",
 )
 LONGEST = 50  # letters of a setting in a name
 

@@ -18,6 +18,7 @@ from atrous.build.network import evaluation_module, exports, module, warn_of_sma
 from atrous.build.options import (
     as_yaml,
     choice,
+    export_path,
     make,
     plain,
     require_files,
@@ -25,19 +26,24 @@ from atrous.build.options import (
     require_whole_split,
     stages,
 )
+from atrous.build.shown import REDACTED, is_secret, redacted, shown, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
 from atrous.build.training import num_processes, objective, trainer, training
+from atrous.remote import require_local
 
 __all__ = [
     "EVALUATION_DATA",
+    "REDACTED",
     "as_yaml",
     "cache_folder",
     "choice",
     "data",
     "evaluation_config",
     "evaluation_module",
+    "export_path",
     "exports",
     "going_on",
+    "is_secret",
     "layout",
     "listings",
     "make",
@@ -49,14 +55,18 @@ __all__ = [
     "plain",
     "plan",
     "reader",
+    "redacted",
     "require_files",
+    "require_local",
     "require_options",
     "require_whole_split",
     "samples",
     "scored_pairs",
     "set_class_weights",
+    "shown",
     "stages",
     "trainer",
     "training",
     "warn_of_small_batches",
+    "written",
 ]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from atrous.build.options import make, switch
+from atrous.build.options import make, switch, trusts_weights
 from atrous.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
     """The network, its losses, optimizer and schedule."""
     from atrous.module import LossTerm, SegmentationModule
+    from atrous.torch_file import read_trusted
 
     known = {"num_classes": labels.num_classes, "ignore_index": labels.ignore_index}
     terms = {
@@ -28,7 +29,8 @@ def module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
     }
     if not terms:
         raise ValueError("no loss is chosen; set loss=cross_entropy, or several: loss=[cross_entropy,dice]")
-    net = make(cfg.model.net, num_classes=labels.num_classes)
+    trusted = {"read_weights": read_trusted} if trusts_weights(cfg) else {}
+    net = make(cfg.model.net, num_classes=labels.num_classes, **trusted)
     return SegmentationModule(
         net=net,
         labels=labels,

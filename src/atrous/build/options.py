@@ -1,6 +1,7 @@
 """Values of a config: read, checked, shown and made into objects; what every command needs of them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -9,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from atrous.models.weights import weights_file
+from atrous.remote import require_local
 
 
 def require_options(cfg: DictConfig) -> None:
@@ -52,6 +54,25 @@ def stages(cfg: DictConfig) -> list[str]:
 def require_files(cfg: DictConfig) -> None:
     """Raises ValueError: a file that the config names is missing.  Costs no heavy import."""
     weights_file(cfg.model.get("encoder_weights"))
+    trusts_weights(cfg)
+
+
+def trusts_weights(cfg: DictConfig) -> bool:
+    """Whether the file of encoder weights may run code.  Raises ValueError: a word that is no answer."""
+    return switch(cfg, "trust_checkpoint") and weights_file(cfg.model.get("encoder_weights")) is not None
+
+
+def export_path(cfg: DictConfig) -> Path:
+    """Where weights are written.  Raises ValueError: no checkpoint is given, or another kind of file."""
+    if cfg.checkpoint is None:
+        raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
+    require_local(cfg.checkpoint, "checkpoint")
+    if cfg.output is None:
+        return Path(cfg.checkpoint).with_suffix(".safetensors")
+    require_local(cfg.output, "output")
+    if Path(cfg.output).suffix != ".safetensors":
+        raise ValueError(f"output={cfg.output}: expected a file NAME.safetensors")
+    return Path(cfg.output)
 
 
 def whole(cfg: DictConfig, key: str, least: int) -> int:

@@ -11,6 +11,7 @@ from omegaconf.errors import ConfigAttributeError
 
 from atrous.build.loaders import layout, pairs
 from atrous.build.options import plain
+from atrous.build.shown import written
 from atrous.build.training import NOT_LIGHTNINGS
 from atrous.data.layouts.pairs import Layout, Pair
 from atrous.run_folder import has_checkpoint
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # The data options that cannot change what a score means.
 EVALUATION_DATA = ("root", "eval_batch_size", "num_workers", "cache", "cache_dir")
+# The parts of a training's config that an evaluation takes up.
+SCORED = ("seed", "paths", "data", "model", "augment", "inference")
 # What a resumed run takes though it is older than the option: none of them is part of what it trains.
 NEWER = (
     *(f"data.{key}" for key in (*EVALUATION_DATA, "on_bad_sample")),
@@ -66,7 +69,7 @@ def going_on(cfg: DictConfig) -> tuple[DictConfig, Path | None]:
 
 def _require_same_run(cfg: DictConfig, found: "Checkpoint") -> None:
     """Raises ValueError: the config is of another run than the checkpoint's."""
-    changed = differing([settings(found.config), settings(plain(cfg))])
+    changed = differing([settings(found.config), settings(written(cfg))])
     for key, (before, now) in changed.items():
         if not key.startswith(FREE):
             raise ValueError(
@@ -116,18 +119,22 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
 
     Raises ValueError: the checkpoint's config names what it may not build.
     """
-    run = _opened({key: config[key] for key in ("seed", "paths", "data", "model", "augment", "inference")})
+    missing = [key for key in SCORED if key not in config]
+    if missing:
+        raise ValueError(f"the checkpoint's config has no {missing[0]}: it is none that Atrous trained")
+    run = _opened({key: config[key] for key in SCORED})
     unknown = sorted(str(key) for key in cfg.data if key not in EVALUATION_DATA)
     if unknown:
         raise ValueError(
             f"data.{unknown[0]}: an evaluation does not change this; it scores the whole split, and takes "
             f"data.{', data.'.join(EVALUATION_DATA)}"
         )
-    given = {f"data.{key}": value for key, value in cfg.data.items()} | {"paths.data": cfg.paths.data}
+    given = {f"data.{key}": value for key, value in _given(cfg.data).items()}
+    given["paths.data"] = _given(cfg.paths)["data"]
     if "_target_" in cfg.inference:  # a choice of its own
         run.inference = cfg.inference
     else:
-        given |= {f"inference.{key}": value for key, value in cfg.inference.items()}
+        given |= {f"inference.{key}": value for key, value in _given(cfg.inference).items()}
     for key, value in given.items():
         if value is not None:
             OmegaConf.update(run, key, value, merge=False, force_add=True)
@@ -156,6 +163,12 @@ def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, Se
     require_trusted(plain(data), cfg.allow)
     where = layout(data)
     return where, pairs(data, where, ("test",))["test"]
+
+
+def _given(cfg: DictConfig) -> dict[str, Any]:
+    """The values, but the text of those out of the environment: these are written into no file."""
+    texts = plain(cfg)
+    return {key: text if "${oc.env:" in str(text) else cfg[key] for key, text in texts.items()}
 
 
 def _without_encoder_weights(cfg: DictConfig) -> None:

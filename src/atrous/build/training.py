@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from atrous.build.options import make, plain, skips
+from atrous.build.shown import written
 from atrous.labels import LabelSet
 from atrous.run_folder import read_values
 
@@ -54,7 +55,7 @@ def training(cfg: DictConfig, labels: LabelSet) -> "L.Trainer":
     # The position in the epoch is kept by SegmentationData, not by the loader.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     values = Values(cfg.paths.output)
-    contents = CheckpointContents(plain(cfg), labels, values)
+    contents = CheckpointContents(written(cfg), labels, values)
     last = Last(cfg.paths.output)
     preemption = Preemption(last, cfg.trainer.get("checkpoint_minutes"), requeue=cfg.resume == "auto")
     own = [Randomness(cfg.seed), *_watching(cfg), ValidateLastStep(), contents, last, preemption]

@@ -33,12 +33,12 @@ def evaluate(cfg: DictConfig) -> float:
         require_whole(evaluation, pairs["test"])
         about = {
             "split": cfg.split,
-            "checkpoint": str(cfg.checkpoint),
+            "checkpoint": str(build.shown(cfg)["checkpoint"]),
             "step": stored.step,
-            "inference": build.plain(run.inference),
+            "inference": build.written(run.inference),
             "costs": costs(module, evaluation.commonest_size, stored.seconds),
         }
-        config = build.as_yaml({**build.plain(run), "training": stored.config})
+        config = build.as_yaml({**build.written(run), "training": build.redacted(stored.config)})
         publish(
             output, evaluation, about, config, picture_reader(output, pairs["test"], layout), cfg.pictures
         )

@@ -20,7 +20,7 @@ def inspect(cfg: DictConfig) -> None:
     output = Path(cfg.paths.output)
     about = {
         "data": build.choice("data"),
-        "root": str(cfg.data.root),
+        "root": str(build.shown(cfg)["data"]["root"]),
         "label_format": str(layout.label_format),
     }
     found = report(scanned, plan, output, about, draw)

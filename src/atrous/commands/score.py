@@ -22,9 +22,9 @@ def score(cfg: DictConfig) -> float:
     evaluation = predictions.score(found, layout, output, cfg.raw_ids, cfg.boundary_width)
     about = {
         "split": cfg.split,
-        "predictions": str(cfg.predictions),
+        "predictions": str(build.shown(cfg)["predictions"]),
         "num_missing": len(pairs) - len(found),
     }
     picture = predictions.picture_reader(output, pairs, layout)
-    publish(output, evaluation, about, build.as_yaml(build.plain(cfg)), picture, cfg.pictures)
+    publish(output, evaluation, about, build.as_yaml(build.written(cfg)), picture, cfg.pictures)
     return float(evaluation.scores()["miou"])

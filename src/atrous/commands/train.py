@@ -1,6 +1,8 @@
 """Train a model; see conf/train.yaml for what can be chosen."""
 
-from omegaconf import DictConfig, OmegaConf
+from pathlib import Path
+
+from omegaconf import DictConfig
 
 from atrous import build
 
@@ -21,13 +23,13 @@ def train(cfg: DictConfig) -> float:
     build.warn_of_small_batches(cfg, module.net)
     trainer = build.training(cfg, layout.labels)
     if trainer.is_global_zero:
-        OmegaConf.save(cfg, f"{cfg.paths.output}/config.yaml")
+        Path(cfg.paths.output, "config.yaml").write_text(build.as_yaml(build.written(cfg)))
         print(
             f"run folder {cfg.paths.output}: {len(pairs['train'])} pictures to train on, {len(pairs['val'])} "
             f"to validate{'' if start is None else f'; going on from {start.name}'}"
         )
     for logger in trainer.loggers:
-        logger.log_hyperparams(build.plain(cfg, resolve=True))
+        logger.log_hyperparams(build.shown(cfg))
     trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
     if trainer.is_global_zero:
         print(f"checkpoints, scores and pictures in {cfg.paths.output}")

@@ -92,7 +92,7 @@ def _read(file: Path) -> NDArray[np.int64] | None:
         return None
     if hashlib.sha256(content[32:]).digest() != content[:32]:
         return None
-    counts: NDArray[np.int64] = np.load(io.BytesIO(zlib.decompress(content[32:])))
+    counts: NDArray[np.int64] = np.load(io.BytesIO(zlib.decompress(content[32:])), allow_pickle=False)
     return counts
 
 

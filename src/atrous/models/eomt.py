@@ -20,6 +20,7 @@ from atrous.models.padding import pad_to_multiple
 from atrous.models.pretrained import load_encoder
 from atrous.models.weights import weights_file
 from atrous.outputs import Masks, Supervised
+from atrous.torch_file import Read, read_plain
 
 
 class EoMT(CoarseNet):
@@ -153,6 +154,7 @@ def eomt(
     encoder_weights: str | None,
     num_classes: int,
     encoder_options: dict[str, Any] | None = None,
+    read_weights: Read = read_plain,
     **options: Any,
 ) -> EoMT:
     """An EoMT on a ViT of timm.
@@ -161,6 +163,7 @@ def eomt(
     encoder_weights: null for random weights, ``timm`` for those that timm has for this name, or a state-dict
         file.
     encoder_options: further arguments of timm's constructor (patch_size, depth, drop_path_rate).
+    read_weights: as ``load_encoder`` takes it.
     options: further arguments of ``EoMT``.
     Raises ValueError: no such encoder, none that is a plain ViT, or weights that cannot be had.
     """
@@ -173,7 +176,7 @@ def eomt(
         )
     vit = _plain_vit(name, made)
     if file:
-        load_encoder(vit, file, name, passing_over="head.")
+        load_encoder(vit, file, name, passing_over="head.", read=read_weights)
     elif encoder_weights == "timm":
         vit.load_state_dict(_hub_weights(name, made))
     return EoMT(vit, num_classes, **options)

@@ -19,6 +19,7 @@ from atrous.models.padding import AnySize
 from atrous.models.pooling import replace_pooling
 from atrous.models.pretrained import load_encoder
 from atrous.models.weights import weights_file
+from atrous.torch_file import Read, read_plain
 
 Architecture = Callable[..., SegmentationModel]
 
@@ -34,6 +35,7 @@ def smp_net(
     num_classes: int,
     auxiliary_weight: float = 0.0,
     multiple: int = 32,
+    read_weights: Read = read_plain,
     **options: Any,
 ) -> nn.Module:
     """A network of smp whose logits have the input's size, whatever that is.
@@ -44,6 +46,7 @@ def smp_net(
         state-dict file.
     auxiliary_weight: of the loss of an auxiliary head in training; 0: none.
     multiple: pixels; the picture's sides are padded to a multiple of it.
+    read_weights: as ``load_encoder`` takes it.
     options: further arguments of the architecture.
     Raises ValueError: an unknown encoder, an encoder that the architecture cannot take, weights that cannot
     be had.
@@ -56,7 +59,7 @@ def smp_net(
     except (KeyError, ValueError, RuntimeError, OSError) as error:
         raise ValueError(_explain(encoder, hub_name, error)) from error
     if file:
-        load_encoder(net.encoder, file, encoder)
+        load_encoder(net.encoder, file, encoder, read=read_weights)
     for layer in net.modules():
         if getattr(layer, "align_corners", False):  # of nn.Upsample, and of blocks of smp's own
             layer.align_corners = False

@@ -7,6 +7,7 @@ from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
 from atrous.coarse import Coarse, CoarseNet
 from atrous.models.pretrained import load_encoder
 from atrous.models.weights import weights_file
+from atrous.torch_file import Read, read_plain
 
 
 class TorchvisionNet(CoarseNet):
@@ -27,11 +28,14 @@ class TorchvisionNet(CoarseNet):
         return Coarse(self.decoder(self.encoder(images)["out"]), size, size)
 
 
-def deeplabv3_mobilenet_v3(encoder_weights: str | None, num_classes: int) -> TorchvisionNet:
+def deeplabv3_mobilenet_v3(
+    encoder_weights: str | None, num_classes: int, read_weights: Read = read_plain
+) -> TorchvisionNet:
     """DeepLabV3 on a dilated MobileNetV3-Large at output stride 16.
 
     encoder_weights: None for random weights, ``imagenet`` for torchvision's, or a state-dict file of
         torchvision's mobilenet_v3_large.
+    read_weights: as ``load_encoder`` takes it.
     Raises ValueError: weights that cannot be had.
     """
     file = weights_file(encoder_weights)
@@ -50,6 +54,6 @@ def deeplabv3_mobilenet_v3(encoder_weights: str | None, num_classes: int) -> Tor
         ) from error
     if file:
         classifier = mobilenet_v3_large()
-        load_encoder(classifier, file, "mobilenet_v3_large")
+        load_encoder(classifier, file, "mobilenet_v3_large", read=read_weights)
         net.backbone.load_state_dict(classifier.features.state_dict())
     return TorchvisionNet(net.backbone, net.classifier)
