@@ -51,7 +51,7 @@ tallied = cache(Tally)
 def require_ours(error, *about):
     """It is a sentence of ours, about one of these files or keys."""
     text = str(error)
-    assert type(error) is ValueError, repr(error)
+    assert type(error) is ValueError or type(error).__module__.startswith("atrous."), repr(error)
     assert text.startswith(tuple(f"{start}{each}" for each in about for start in ("", "checkpoint "))), text
     assert "\n" not in text, text
 
