@@ -33,8 +33,9 @@ from torch import nn
 
 from atrous import build
 from atrous.activations import checkpoint_activations
-from atrous.cli import config_folder, register_resolvers
 from atrous.compiling import compiled
+from atrous.configs import config_folder
+from atrous.folders import register_resolvers
 from atrous.labels import label_set
 
 ON_GPU = torch.cuda.is_available()

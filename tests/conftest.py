@@ -14,7 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from hypothesis import settings
 from omegaconf import DictConfig, open_dict
 
-from atrous.cli import config_folder, register_resolvers
+from atrous.configs import config_folder
+from atrous.folders import register_resolvers
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 # Taken away, so that no test writes synthetic scenes into the real data; kept for pytest-xdist's processes.

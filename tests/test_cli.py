@@ -3,7 +3,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atrous.cli import help_text, is_told, keyed, register_resolvers, sentence
+from atrous.cli import help_text, keyed
+from atrous.folders import register_resolvers
+from atrous.sentences import is_told, sentence
 
 AWKWARD = st.text("ab/ =,'\"\\[]{}().:*-", min_size=1).filter(lambda path: not path.startswith("-"))
 

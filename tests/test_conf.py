@@ -8,8 +8,8 @@ import torch
 from conftest import compose_command
 from hydra.core.hydra_config import HydraConfig
 
-from atrous.cli import config_folder
 from atrous.commands.train import train
+from atrous.configs import config_folder
 
 GROUPS = (
     "augment",

@@ -8,7 +8,7 @@ import pytest
 from conftest import CHECKOUT, compose_command
 from test_conf import EXPERIMENTS
 
-from atrous.cli import config_folder
+from atrous.configs import config_folder
 
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 OTHER = ("-m", "--", "resume=", "...", "<")  # sweeps, options of Hydra, checkpoints, placeholders

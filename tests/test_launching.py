@@ -56,6 +56,15 @@ def test_the_first_error_is_told_once(capfd):
     assert capfd.readouterr().out == "told 0\n"
 
 
+def test_the_first_stays_the_first(monkeypatch, tmp_path):
+    """Its error passes several handlers, each of which asks."""
+    monkeypatch.setenv(launching.FOLDER, str(tmp_path))
+    assert launching.is_first_to_fail()
+    assert launching.is_first_to_fail()
+    other = program("sys.exit(launching.is_first_to_fail())")
+    assert subprocess.run(other, check=False).returncode == 0
+
+
 def launcher(text, tmp_path):
     """A process that launches, which can be sent signals."""
     code = f"from atrous import launching; print(launching.launch([{program(text)!r}] * 2).code)"

@@ -8,11 +8,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from atrous import build
-from atrous.cli import sentence
 from atrous.labels import label_set
 from atrous.metrics import jaccard as jaccard_of_counts
 from atrous.metrics.confusion import class_scores, confusion_matrix
 from atrous.module import SegmentationModule
+from atrous.sentences import sentence
 
 LABELS = label_set("mine", ["ground", "left", "right"])
 

@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from atrous import build
-from atrous.cli import config_folder
+from atrous.configs import config_folder
 
 # The last is torch.tensor(...): numbers of the processor, copied to the device.
 WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero", "_unique2", "lift_fresh"}

@@ -4,14 +4,12 @@ wrong.
 Nothing heavy is imported here, so that help, --cfg and a misspelt option answer at once.
 """
 
-import difflib
 import importlib
 import logging
 import os
 import re
 import string
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,22 +17,13 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import (
-    ConfigCompositionException,
-    HydraException,
-    MissingConfigException,
-    OverrideParseException,
-)
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    InterpolationResolutionError,
-    OmegaConfBaseException,
-)
 
 from atrous import launching
+from atrous.configs import choices, config_folder, propose
+from atrous.folders import register_resolvers
+from atrous.sentences import is_told, sentence
 
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
@@ -61,7 +50,7 @@ def main(command: str | None = None) -> None:
             return
         command, argv = argv[0], argv[1:]
     if command not in COMMANDS:
-        _stop(f"no command '{command}'{_propose(command, list(COMMANDS))}\n\n{_usage()}")
+        _stop(f"no command '{command}'{propose(command, list(COMMANDS))}\n\n{_usage()}")
     register_resolvers()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves errors to us
     launching.end_with_launcher()
@@ -86,26 +75,6 @@ def _answering() -> Iterator[None]:
         if logging.getLogger().hasHandlers():  # the run folder's log file, once there is one
             logging.getLogger(__name__).error(sentence(error))
         _stop(f"{sentence(error)}\n({TRACEBACK}=1 shows where this was raised)")
-
-
-def is_told(error: BaseException) -> bool:
-    """Whether it is what a user can cause, and ``sentence`` says it."""
-    if isinstance(error, (ValueError, HydraException, OmegaConfBaseException)) or _is_hydras(error):
-        return True
-    if isinstance(error, OSError) and error.filename is not None:
-        return True
-    # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
-    return type(error).__name__ == "MisconfigurationException"
-
-
-def _is_hydras(error: BaseException) -> bool:
-    """Whether Hydra stumbled itself, over an option of a kind that it does not look for."""
-    if not isinstance(error, (TypeError, AssertionError, AttributeError, KeyError, IndexError)):
-        return False
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(frames) and frames[-1].f_globals.get("__name__", "").startswith(
-        ("hydra._internal", "hydra.core")
-    )
 
 
 def run(command: str, argv: list[str]) -> None:
@@ -189,9 +158,9 @@ def help_text(command: str, overrides: list[str]) -> str:
     own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     folders = sorted(path for path in config_folder().rglob("*") if path.is_dir())
     groups = [path.relative_to(config_folder()).as_posix() for path in folders]
-    choices = "\n".join(f"{group}: {', '.join(_choices(group))}" for group in groups if _choices(group))
+    listed = "\n".join(f"{group}: {', '.join(choices(group))}" for group in groups if choices(group))
     template = string.Template(cfg.hydra.help.template)
-    return template.substitute(APP_CONFIG_GROUPS=choices, CONFIG=OmegaConf.to_yaml(own))
+    return template.substitute(APP_CONFIG_GROUPS=listed, CONFIG=OmegaConf.to_yaml(own))
 
 
 def keyed(argv: Sequence[str], key: str) -> list[str]:
@@ -213,147 +182,6 @@ def keyed(argv: Sequence[str], key: str) -> list[str]:
 def _quoted(path: str) -> str:
     """A string in Hydra's grammar: backslashes count only before a quote."""
     return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), path) + "'"
-
-
-def config_folder() -> Path:
-    """The configs: inside an installed package, or at the top of the checkout."""
-    here = Path(__file__).resolve()
-    installed = here.parent / "conf"
-    return installed if installed.is_dir() else here.parents[2] / "conf"
-
-
-def register_resolvers() -> None:
-    """What the configs compute: the folders that commands write to."""
-    OmegaConf.register_new_resolver("train_folder", _train_folder, replace=True)
-    OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
-    OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
-    OmegaConf.register_new_resolver("score_folder", _score_folder, replace=True)
-    OmegaConf.register_new_resolver("inspect_folder", _inspect_folder, replace=True)
-
-
-def _train_folder(resume: str | None, new: str, runs: str) -> str:
-    """A resumed run goes on in its own folder; one that SLURM puts back has the job's number."""
-    if resume == "auto":
-        job = os.environ.get("SLURM_ARRAY_JOB_ID", os.environ.get("SLURM_JOB_ID"))
-        if job is None:
-            raise ValueError("resume=auto goes on in a folder that you name: hydra.run.dir=runs/NAME")
-        task = os.environ.get("SLURM_ARRAY_TASK_ID")
-        return f"{runs}/slurm-{job}" + (f"-{task}" if task else "")
-    if resume is None:
-        return new
-    path = _existing(resume, "resume")
-    if path.suffix == ".safetensors":
-        raise ValueError(
-            f"resume={resume}: weights alone, without the optimizer; a training goes on from a .ckpt"
-        )
-    return str(path.parent)
-
-
-def _sweep_folder(resume: str | None, new: str) -> str:
-    """Of a sweep that goes on by itself the folder is named."""
-    if resume == "auto":
-        raise ValueError("resume=auto goes on in a folder that you name: hydra.sweep.dir=runs/NAME")
-    return new
-
-
-def _evaluate_folder(
-    checkpoint: str | None, split: str, output: str | None, inference: str, overrides: Sequence[str]
-) -> str:
-    """Beside the checkpoint, unless another folder is given; another inference has another folder."""
-    if checkpoint is None:
-        raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
-    path = _existing(checkpoint, "checkpoint")
-    parts = ["evaluate", split, path.stem, *([] if inference.startswith("_") else [inference])]
-    for override in (each.lstrip("+~") for each in overrides):
-        if override.startswith(("inference.", "boundary_width=")):
-            parts.append(re.sub(r"[^\w.-]+", "_", override.removeprefix("inference.")).strip("_"))
-    return output or str(path.parent / "-".join(parts))
-
-
-def _score_folder(predictions: str | None, output: str | None) -> str:
-    """The output, which must be given: the predictions' folder is another program's."""
-    if predictions is None:
-        raise ValueError("predictions is not given: predictions=FOLDER, of index PNGs")
-    if output is None:
-        raise ValueError("output is not given: output=FOLDER, for scores and report")
-    return output
-
-
-def _inspect_folder(output: str | None, runs: str, data: str) -> str:
-    return output or f"{runs}/inspect-{data}"
-
-
-def _existing(path: str, key: str) -> Path:
-    from atrous.build import require_local
-
-    require_local(path, key)
-    if Path(path).is_dir():
-        raise ValueError(f"{key}={path}: a folder; give a checkpoint in it, such as {path}/last.ckpt")
-    if not Path(path).is_file():
-        raise ValueError(f"{key}={path}: no such file; expected a checkpoint such as runs/.../best.ckpt")
-    return Path(path)
-
-
-def sentence(error: BaseException) -> str:
-    """What is wrong, for the person at the command line: the cause, without the layers it came through."""
-    cause = error.__cause__
-    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        known = _choices(group, error.options)
-        return f"{group}={choice}: no such choice{_propose(choice, known)}: choose one of {', '.join(known)}"
-    if isinstance(error, ConfigCompositionException) and isinstance(
-        cause, (ConfigAttributeError, ConfigKeyError)
-    ):
-        known = [str(key) for key in cause.parent_node or () if key not in ("_target_", "_partial_", "hydra")]
-        proposal = _propose(str(cause.key), known)
-        return f"{cause.full_key}: no such option{proposal}; known here: {', '.join(known)}"
-    if isinstance(error, OverrideParseException):
-        wrong = " ".join(error.override.split())
-        return (
-            f"'{wrong}': not an option ({_grammar(str(cause or error))}); expected KEY=VALUE, such as "
-            "optimizer.lr=0.01, with quotes around a value that has signs: 'key=\"a (b)\"'"
-        )
-    if cause is not None and isinstance(error, (HydraException, OmegaConfBaseException)):
-        return sentence(cause)
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    text = " ".join(str(error).split())
-    if _is_hydras(error):
-        return (
-            f"these options make no config ({text or type(error).__name__}): one of them is of a wrong kind"
-        )
-    if asked := re.match(r"You must specify '([\w/]+)'", text):
-        return f"{asked[1]} is not given: {asked[1]}=NAME, with one of {', '.join(_choices(asked[1]))}"
-    if asked := re.match(r"Could not override '([\w/]+)'. No match", text):
-        return f"{asked[1]}: no such choice for this command; --help lists those that it has"
-    if isinstance(error, InterpolationResolutionError):  # of a resolver of ours: what it said
-        return (
-            str(error)
-            .strip()
-            .splitlines()[0]
-            .removeprefix("ValueError raised while resolving interpolation: ")
-        )
-    if "Original Traceback" in text:  # a worker process of the data loader: its last line
-        return str(error).strip().splitlines()[-1].partition(": ")[2]
-    return " ".join([text, *(f"({note})" for note in getattr(error, "__notes__", ()))])  # of which picture
-
-
-def _grammar(said: str) -> str:
-    """What Hydra's grammar missed in an override, without the lines around it."""
-    lines = [line.strip() for line in said.splitlines()]
-    known = [line for line in lines if re.match("missing|mismatched|extraneous|no viable|Unknown", line)]
-    return known[0] if known else "a sign that has a meaning of its own"
-
-
-def _choices(group: str, options: Sequence[str] | None = None) -> list[str]:
-    """The choices of a config group, without those that are parts of others."""
-    options = options or sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
-    return [option for option in options if not option.startswith("_")]
-
-
-def _propose(wrong: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
-    return f", did you mean {close[0]}" if close else ""
 
 
 def _usage() -> str:

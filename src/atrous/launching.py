@@ -138,10 +138,12 @@ def is_first_to_fail() -> bool:
     """
     if FOLDER not in os.environ:
         return True
+    first = Path(os.environ[FOLDER]) / f"failed-{os.getpid()}"
     try:
-        (Path(os.environ[FOLDER]) / "failed").open("x").close()
+        first.touch()
+        os.link(first, first.with_name("failed"))  # one of them succeeds, and names itself with it
     except FileExistsError:
-        return False
+        return first.samefile(first.with_name("failed"))
     except OSError:  # the folder went with who started this process
         return True
     return True

@@ -12,7 +12,7 @@ from atrous import build
 from atrous.callbacks import finite
 from atrous.callbacks.finite import FiniteSteps
 from atrous.checkpoint import AtomicCheckpointIO, CheckpointContents
-from atrous.cli import config_folder
+from atrous.configs import config_folder
 from atrous.data.sampler import Shuffled, TrainingSampler
 
 SMALL = ("trainer.max_steps=8", "trainer.val_check_interval=2")

@@ -18,13 +18,14 @@ from PIL import Image
 from test_scores_doc import documented
 
 from atrous import predictions as predictions_of
-from atrous.cli import config_folder, register_resolvers
 from atrous.commands.evaluate import evaluate
 from atrous.commands.score import score
 from atrous.commands.train import train
+from atrous.configs import config_folder
 from atrous.data import reading
 from atrous.data.layouts.cityscapes import LABEL_SETS
 from atrous.data.layouts.pairs import Pair
+from atrous.folders import register_resolvers
 from atrous.labels import label_set
 from atrous.metrics.evaluation import Evaluation
 

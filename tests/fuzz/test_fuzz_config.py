@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
 from atrous import build
-from atrous.cli import config_folder, is_told, register_resolvers, sentence
+from atrous.configs import config_folder
+from atrous.folders import register_resolvers
+from atrous.sentences import is_told, sentence
 from atrous.trust import require_trusted
 
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import compose_command
 
 from atrous import build
-from atrous.cli import config_folder
+from atrous.configs import config_folder
 
 CHOICES = sorted(
     path.stem
