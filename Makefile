@@ -5,7 +5,7 @@ ARGS ?=
 BENCHMARKS := startup input step deterministic evaluation scaling inspection
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint types format bench bench-quick audit wheel clean
+.PHONY: help train test test-all lint types format bench bench-quick audit faults wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  \1\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench-quick: .venv/installed  ## the same in a few minutes, with smaller inputs;
 
 audit:  ## known advisories against constraints.txt; Error 3: no source of them could be reached
 	@$(PYTHON) tools/audit.py
+
+faults: .venv/installed  ## break everything on purpose, the slow tests too; writes docs/reliability.md
+	$(BIN)/python benchmarks/faults.py
 
 wheel: .venv/installed  ## build dist/atrous-*.whl
 	$(BIN)/python -m build --wheel

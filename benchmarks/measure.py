@@ -99,11 +99,11 @@ def publish(script: str, tables: list[Table], quick: bool) -> None:
         return
     stored = {
         "command": f"python benchmarks/{name}.py",
-        **_facts(),
+        **facts(),
         "tables": [asdict(table) for table in tables],
     }
     Path(script).with_suffix(".json").write_text(json.dumps(stored, indent=1) + "\n")
-    PAGE.write_text(with_section(PAGE.read_text(), name, section(stored)))
+    PAGE.write_text(with_section(PAGE, name, section(stored)))
 
 
 def section(stored: Mapping[str, object]) -> str:
@@ -114,18 +114,19 @@ def section(stored: Mapping[str, object]) -> str:
     return "\n\n".join([caption, *(Table(**table).markdown() for table in tables)])
 
 
-def with_section(page: str, name: str, text: str) -> str:
-    """The page with another section.  Raises ValueError: it has no such section."""
+def with_section(page: Path, name: str, text: str) -> str:
+    """The page's text with another section.  Raises ValueError: it has no such section."""
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
-    if begin not in page or end not in page:
+    whole = page.read_text()
+    if begin not in whole or end not in whole:
         raise ValueError(
-            f"{PAGE.name}: no lines {begin.strip()} and {end.strip()}; add them where it belongs"
+            f"{page.name}: no lines {begin.strip()} and {end.strip()}; add them where it belongs"
         )
-    before, rest = page.split(begin)
+    before, rest = whole.split(begin)
     return before + begin + text + "\n" + end + rest.split(end)[1]
 
 
-def _facts() -> dict[str, object]:
+def facts() -> dict[str, object]:
     """Of this machine, now."""
     import datetime
 

@@ -1,6 +1,7 @@
 """What benchmarks share, and that docs/performance.md says what they measured."""
 
 import json
+import re
 import statistics
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from conftest import CHECKOUT
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
+import faults
 import measure
 from measure import Table, in_turn, section, with_section
 
@@ -36,10 +38,11 @@ def test_ratios_are_taken_round_by_round():
     assert "/ this" not in Table("Title", "ms", {"ours": [1.0]}).markdown()
 
 
-def test_a_section_is_replaced_and_nothing_else():
-    page = "before\n<!-- input -->\nold\n<!-- /input -->\nafter\n"
+def test_a_section_is_replaced_and_nothing_else(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- input -->\nold\n<!-- /input -->\nafter\n")
     assert with_section(page, "input", "new") == "before\n<!-- input -->\nnew\n<!-- /input -->\nafter\n"
-    with pytest.raises(ValueError, match="no lines <!-- step -->"):
+    with pytest.raises(ValueError, match=r"page\.md: no lines <!-- step -->"):
         with_section(page, "step", "new")
 
 
@@ -73,3 +76,22 @@ def test_every_benchmark_is_run_by_make():
     made = (CHECKOUT / "Makefile").read_text()
     assert set(SCRIPTS) >= {"deterministic", "evaluation", "input", "scaling", "startup", "step"}
     assert all(f"benchmarks/{name}.py" in made or f" {name} " in made for name in SCRIPTS)
+
+
+def test_the_page_of_reliability_shows_what_was_measured():
+    stored = json.loads(faults.STORED.read_text())
+    assert f"<!-- faults -->\n{faults.section(stored)}\n<!-- /faults -->\n" in faults.PAGE.read_text()
+    assert [row["fault"] for row in stored["rows"]] == [row.fault for row in faults.ROWS]
+    assert all(row["passed"] and not row["failed"] for row in stored["rows"])
+    assert "dirty" not in stored["commit"]
+
+
+def test_every_fault_has_its_row():
+    named = {name for row in faults.ROWS for name in row.tests}
+    files = {name.partition("::")[0] for name in named}
+    assert all((CHECKOUT / name).exists() for name in files)
+    for file in (CHECKOUT / "tests" / "faults").glob("test_*.py"):
+        path = file.relative_to(CHECKOUT).as_posix()
+        beginnings = [name.partition("::")[2] for name in named if name.startswith(path)]
+        tests = re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+        assert all(any(test.startswith(begin) for begin in beginnings) for test in tests), path

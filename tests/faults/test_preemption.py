@@ -25,10 +25,11 @@ def status(name):
 
 @pytest.mark.parametrize("name", ["TERM", "USR1", "INT"])
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_one_process(name, moment, trainings, unbroken):
+def test_one_process(name, moment, trainings, unbroken, record_property):
     hook, step, saved = MOMENTS[moment]
     done = trainings(*RUN, "data.num_workers=2", fault(name, hook, step))
     assert done.code == status(name), done.said
+    record_property("seconds_to_end", done.seconds)
     assert done.seconds < SECONDS
     assert f"SIG{name}: stopped after step {saved}; resume=" in done.said
     assert "Traceback" not in done.said
@@ -42,12 +43,13 @@ def test_one_process(name, moment, trainings, unbroken):
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize("name", ["TERM", "USR1"])
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_either_of_two_processes(name, rank, moment, trainings, unbroken):
+def test_either_of_two_processes(name, rank, moment, trainings, unbroken, record_property):
     hook, step, saved = MOMENTS[moment]
     ended = trainings.two(*RUN, "data.num_workers=1", fault(name, hook, step, rank))
     assert ended[rank].code == status(name), ended[rank].said
     # In a validation the other one only loses the connection; who has started them knows the first status.
     assert ended[1 - rank].code in (status(name), 1), ended[1 - rank].said
+    record_property("seconds_to_end", max(done.seconds for done in ended))
     assert all(done.seconds < SECONDS and done.left_over() == [] for done in ended)
     assert all("Traceback" not in done.said for done in ended), ended
     run = trainings.folder / "run"

@@ -11,7 +11,7 @@ SECONDS = 30
 
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize("hook", ["batch_start", "validation_batch_end"])
-def test_an_error_is_told_once(hook, rank, trainings):
+def test_an_error_is_told_once(hook, rank, trainings, record_property):
     ended = trainings.two("hydra.run.dir=run", fault("raise", hook, 4, rank))
     assert [done.code for done in ended] == [1, 1]
     said = "".join(done.said for done in ended)
@@ -19,6 +19,8 @@ def test_an_error_is_told_once(hook, rank, trainings):
     assert said.count("atrous: injected fault") == 1
     assert "Traceback" not in said
     assert all(done.left_over() == [] for done in ended)
+    record_property("seconds_to_end", max(done.seconds for done in ended))
+    assert all(done.seconds < SECONDS for done in ended)
 
 
 def test_wrong_input_is_told_once(trainings):
