@@ -24,7 +24,8 @@ STORED = HERE / "faults.json"
 @dataclass(frozen=True)
 class Row:
     """A fault, what holds all the same, and the tests that show it: files, or files::beginnings of "
-    "names."""
+    "names.
+    """
 
     fault: str
     promise: str

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from fault_runs import SMALL, same, state, values
 
 from atrous.checkpoint import AtomicCheckpointIO
@@ -40,6 +41,11 @@ RECIPES = {
         "trainer.max_steps=5",
         "trainer.val_check_interval=4",
     ],
+    "mixed precision": [
+        "trainer.precision=bf16-mixed",
+        "trainer.max_steps=5",
+        "trainer.val_check_interval=3",
+    ],
     "one batch an epoch": ["data.batch_size=12", "trainer.max_steps=4", "trainer.val_check_interval=2"],
 }
 
@@ -63,7 +69,19 @@ def taken(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_from_any_checkpoint(recipe, composed, tmp_path, taken):
-    options = [*OPTIONS, *RECIPES[recipe]]
+    require_exact_resumes([*OPTIONS, *RECIPES[recipe]], composed, tmp_path, taken)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+def test_from_any_checkpoint_on_a_gpu(precision, composed, tmp_path, taken):
+    """Its random numbers, and the scale of 16-mixed."""
+    options = ("trainer.accelerator=gpu", "trainer.deterministic=true", f"trainer.precision={precision}")
+    require_exact_resumes([*OPTIONS, *options], composed, tmp_path, taken)
+
+
+def require_exact_resumes(options, composed, tmp_path, taken):
+    """Raises AssertionError: a run that goes on from one of its checkpoints ends otherwise than the whole."""
     whole = tmp_path / "whole"
     whole.mkdir()
     score = train(composed("train", *options, output=whole))

@@ -4,6 +4,8 @@ import re
 import signal
 
 import pytest
+import torch
+from fault_runs import HERE, SMALL
 from injected import fault
 
 SECONDS = 30
@@ -34,11 +36,19 @@ def test_wrong_input_is_told_once(trainings):
 @pytest.mark.parametrize("action", ["raise", "KILL"])
 def test_as_people_start_it(action, rank, command, trainings):
     """With the process that starts the two, which ends with the status of the one that failed."""
-    from fault_runs import HERE, SMALL
-
     command.env["PYTHONPATH"] = HERE
     two = ("trainer=ddp", "data.batch_size=2", "hydra.run.dir=run")
     done = command("train.py", *SMALL, *two, fault(action, "batch_start", 4, rank))
     assert done.returncode == (1 if action == "raise" else 128 + signal.SIGKILL)
     assert done.stderr.count("injected fault") == (action == "raise")
     assert not re.search("Traceback|RuntimeError", done.stderr)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two GPUs here")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_lost_gpu_process(rank, command):
+    """NCCL alone would wait for it for half an hour."""
+    command.env["PYTHONPATH"] = HERE
+    two = ("trainer=ddp", "trainer.accelerator=gpu", "data.batch_size=2", "hydra.run.dir=run")
+    done = command("train.py", *SMALL, *two, fault("KILL", "batch_start", 4, rank), timeout=120)
+    assert done.returncode == 128 + signal.SIGKILL
