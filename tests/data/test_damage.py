@@ -70,6 +70,11 @@ WRONG = [
         flipped(WHOLE, "IHDR"),
         r"cannot be read as a picture \(the checksum of its IHDR chunk is wrong\)",
     ),
+    (
+        "image",
+        WHOLE.replace(b"IHDR", b"I\r\n\x1b"),
+        r"cannot be read as a picture \(the checksum of its I\\r\\n\\x1b chunk is wrong\)",
+    ),
     ("label", flipped(MASK, "IDAT"), r"cannot be read as a picture \(.*IDAT.*\); replace the file"),
     (
         "label",

@@ -86,7 +86,9 @@ def unreadable(path: Path, error: Exception | str) -> ValueError:
     """What is said of a file that is no picture, or not a whole one."""
     reason = "of no known kind" if isinstance(error, UnidentifiedImageError) else error
     reason = error.strerror or reason if isinstance(error, OSError) else reason
-    return ValueError(f"{path}: cannot be read as a picture ({reason}); replace the file")
+    # A damaged file's own bytes may stand in it: the name of a chunk, say.
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(reason))
+    return ValueError(f"{path}: cannot be read as a picture ({shown}); replace the file")
 
 
 def _is_turned(path: Path, turned: int) -> Turned:
