@@ -69,7 +69,7 @@ def train(cfg, watch) -> int:
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
     watched = Watched(watch)
-    trainer = build.trainer(cfg, [watched])
+    trainer = build.training(cfg, layout.labels, [watched])
     trainer.fit(build.module(cfg, layout.labels), datamodule=data)
     return watched.num_batches
 

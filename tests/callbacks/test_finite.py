@@ -11,7 +11,7 @@ from torch import nn
 from atrous import build
 from atrous.callbacks import finite
 from atrous.callbacks.finite import FiniteSteps
-from atrous.checkpoint import AtomicCheckpointIO, CheckpointContents
+from atrous.checkpoint import AtomicCheckpointIO
 from atrous.configs import config_folder
 from atrous.data.sampler import Shuffled, TrainingSampler
 
@@ -66,7 +66,7 @@ def parts(composed, wrong, calls, *options, watch=(), rank=None, model=PAPER):
     module = build.module(cfg, layout.labels)
     for name, loss in list(module.losses.items()):
         module.losses[name] = At(loss, wrong, calls, rank)
-    trainer = build.trainer(cfg, [*watch, CheckpointContents(build.plain(cfg), layout.labels)])
+    trainer = build.training(cfg, layout.labels, watch)
     return trainer, module, data
 
 
@@ -272,7 +272,7 @@ def test_a_batch_without_labels_teaches_nothing_and_is_told_once(composed, capsy
         return before(batch, index)
 
     data.on_after_batch_transfer = unlabelled
-    trainer = build.trainer(cfg, [ignored])
+    trainer = build.training(cfg, layout.labels, [ignored])
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         trainer.fit(build.module(cfg, layout.labels), datamodule=data)

@@ -30,7 +30,7 @@ def fit(root, output, *options):
     cfg = config(root, output, *SMALL, *options)
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
-    trainer = build.trainer(cfg)
+    trainer = build.training(cfg, layout.labels)
     trainer.fit(build.module(cfg, layout.labels), datamodule=data)
     return trainer
 

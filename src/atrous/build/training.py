@@ -39,9 +39,10 @@ def num_processes(cfg: DictConfig) -> int:
     return int(devices) if str(devices).isdecimal() else 1
 
 
-def training(cfg: DictConfig, labels: LabelSet) -> "L.Trainer":
+def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]" = ()) -> "L.Trainer":
     """A trainer whose run can be killed anywhere and goes on from its last checkpoint to the same end.
 
+    callbacks: beside the config's.
     Raises ValueError: options that are of the wrong kind, or do not go together.
     """
     from atrous.callbacks.checkpoints import Last
@@ -59,7 +60,7 @@ def training(cfg: DictConfig, labels: LabelSet) -> "L.Trainer":
     last = Last(cfg.paths.output)
     preemption = Preemption(last, cfg.trainer.get("checkpoint_minutes"), requeue=cfg.resume == "auto")
     own = [Randomness(cfg.seed), *_watching(cfg), ValidateLastStep(), contents, last, preemption]
-    return trainer(cfg, own, [values])
+    return trainer(cfg, [*callbacks, *own], [values])
 
 
 def objective(cfg: DictConfig, trainer: "L.Trainer") -> float:
