@@ -19,6 +19,10 @@ def tree(tmp_path):
     return tmp_path / "cityscapes"
 
 
+def refused(*args, **kwargs):
+    raise AssertionError("decoded again")
+
+
 def test_a_data_set_is_decoded_once_and_then_read(command, tree, tmp_path, monkeypatch):
     options = [f"data.root={tree}", f"data.cache_dir={tmp_path}/pixels"]
     found = {}
@@ -34,8 +38,8 @@ def test_a_data_set_is_decoded_once_and_then_read(command, tree, tmp_path, monke
     cfg = compose_command("train", ["data=cityscapes", *options, "data.cache=disk"], tmp_path)
     layout = build.layout(cfg)
     read = build.reader(cfg, layout)
-    monkeypatch.setattr(cached, "read_image", None)  # would be called, were there anything to decode
-    monkeypatch.setattr(cached, "read_labels", None)
+    monkeypatch.setattr(cached, "read_image", refused)  # would be called, were there anything to decode
+    monkeypatch.setattr(cached, "read_labels", refused)
     pairs = [pair for found in build.pairs(cfg, layout, ("train", "val")).values() for pair in found]
     assert all(image.shape[:2] == truth.shape for image, truth in map(read, pairs))
 
