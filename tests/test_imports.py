@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
 
 FLOORS = {
-    "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0, "run_folder": 0,
+    "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0, "run_folder": 0, "siblings": 0,
     "torch_file": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
     "activations": 1, "compiling": 1, "contents": 1,

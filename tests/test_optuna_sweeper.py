@@ -1,10 +1,14 @@
 """The search space in Hydra's grammar, as Optuna's distributions."""
 
+from types import SimpleNamespace
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hydra_plugins.atrous_optuna import _distribution
+from hydra_plugins.atrous_optuna import OptunaSweeper, _distribution
 
 
 @pytest.mark.parametrize(
@@ -23,3 +27,38 @@ from hydra_plugins.atrous_optuna import _distribution
 )
 def test_search_space(override, expected):
     assert _distribution(OverridesParser.create().parse_override(override)) == expected
+
+
+class Launcher:
+    """Stands for Hydra's: the objective is the value itself."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.values: list[float] = []
+        self.stop_at = stop_at
+
+    def launch(self, jobs, initial_job_idx):
+        ((override,),) = jobs
+        if initial_job_idx == self.stop_at:
+            raise KeyboardInterrupt
+        self.values.append(float(override.partition("=")[2]))
+        done = JobReturn(status=JobStatus.COMPLETED)
+        done.return_value = self.values[-1]
+        return [done]
+
+
+def swept(folder, launcher, num_jobs):
+    sweeper = OptunaSweeper(num_jobs, seed=0)
+    sweeper.config = OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}}, "resume": "auto"})
+    sweeper.launcher, sweeper.hydra_context = launcher, SimpleNamespace(config_loader=None)
+    sweeper.validate_batch_is_legal = lambda batch: None
+    sweeper.sweep(["lr=interval(0,1)"])
+    return launcher.values
+
+
+def test_a_sweep_that_goes_on_tries_what_it_would_have_tried(tmp_path):
+    whole = swept(tmp_path / "whole", Launcher(), 6)
+    assert len(set(whole)) == 6
+    stopped = Launcher(stop_at=3)
+    with pytest.raises(KeyboardInterrupt):
+        swept(tmp_path / "stopped", stopped, 6)
+    assert stopped.values + swept(tmp_path / "stopped", Launcher(), 6) == whole

@@ -232,7 +232,10 @@ def newest(folder: Path, tell: Callable[[str], None]) -> Checkpoint:
         return read(last)
     except ValueError as error:
         tell(f"{error}; going back to {previous.name}")
-        return read(previous)
+        found = read(previous)
+        with suppress(FileNotFoundError):  # else it would be kept as the one before the next
+            os.replace(last, folder / "damaged.ckpt")
+        return found
 
 
 def load_weights(module: nn.Module, checkpoint: Checkpoint) -> None:

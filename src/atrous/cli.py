@@ -38,7 +38,6 @@ COMMANDS = {
 HYDRA_OPTIONS = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
 ARGUMENTS = {"compare": "runs"}  # where a command's arguments without a key go
 TRACEBACK = "ATROUS_TRACEBACK"
-STOPPED = (130, 138, 143)  # exit statuses of a run that a signal has ended: SIGINT, SIGUSR1, SIGTERM
 
 
 def main(command: str | None = None) -> None:
@@ -64,10 +63,14 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        if error.code in STOPPED:
+        if error.code in launching.STOPPED:
             launching.is_first_to_fail()  # what the others then say is because of it
         raise
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Exception as error:
+        if not is_told(error):
+            launching.let_others_tell()
         if not launching.is_first_to_fail():
             sys.exit(1)
         if not is_told(error) or os.environ.get(TRACEBACK) == "1":
@@ -109,7 +112,7 @@ def _in_own_processes(command: str, argv: Sequence[str], cfg: DictConfig, failed
     """A run of a sweep, for itself: what happens to it ends it alone.  nan: it failed."""
     with _answering():
         outcome = launching.launch(_command_lines(command, argv, _num_processes(cfg)))
-    if outcome.code in STOPPED:
+    if outcome.code in launching.STOPPED:
         sys.exit(outcome.code)
     if outcome.code:
         failed.append(str(HydraConfig.get().job.num))

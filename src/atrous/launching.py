@@ -22,13 +22,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-FOLDER = (
-    "ATROUS_PROCESSES"  # what processes started together share: who failed first, what the command returned
-)
+from atrous.siblings import FOLDER, SIGNALS, STOPPED, claim, is_first_to_fail
+
+__all__ = ["FOLDER", "SIGNALS", "STOPPED", "Outcome", "is_first_to_fail", "launch"]
+
 PATIENCE = 15.0  # seconds that the others get to end by themselves after one has failed
 POLL = 0.1  # seconds
-# What asks a run to end, and is handed on to its processes.
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1) if hasattr(signal, "SIGUSR1") else (signal.SIGTERM,)
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def launch(commands: Sequence[Sequence[str]]) -> Outcome:
             for rank, command in enumerate(commands)
         ]
         with _handing_on(started):
-            code = _wait(started)
+            code = _wait(started, folder)
         return Outcome(code, _value(folder) if code == 0 else math.nan)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -92,7 +91,7 @@ def _handing_on(started: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
         yield  # signals are the main thread's
         return
     before = {number: signal.signal(number, hand_on) for number in SIGNALS}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
@@ -100,19 +99,32 @@ def _handing_on(started: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _wait(started: Sequence["subprocess.Popen[bytes]"]) -> int:
+def _wait(started: Sequence["subprocess.Popen[bytes]"], folder: Path) -> int:
     """The exit status of the first process that fails, after the end of all; 0: none failed."""
     failed, deadline = 0, math.inf
     while any([process.poll() is None for process in started]):  # a list: each is polled
-        codes = [process.returncode for process in started if process.returncode]
-        if codes and deadline == math.inf:
-            failed, deadline = codes[0], time.monotonic() + PATIENCE
+        failed = failed or _failed(started, folder)
+        if failed and deadline == math.inf:
+            deadline = time.monotonic() + PATIENCE
         if time.monotonic() > deadline:
             for process in started:
                 process.kill()
         time.sleep(POLL)
-    failed = failed or next((process.returncode for process in started if process.returncode), 0)
-    return failed if failed >= 0 else 128 - failed
+    return failed or _failed(started, folder)
+
+
+def _failed(started: Sequence["subprocess.Popen[bytes]"], folder: Path) -> int:
+    """The exit status of a process that has failed; of several a signal's, which may be their cause."""
+    codes = [code if code >= 0 else 128 - code for code in (process.returncode or 0 for process in started)]
+    ended = [code for code in codes if code in STOPPED] or [code for code in codes if code]
+    killed = [rank for rank, process in enumerate(started) if (process.returncode or 0) < 0]
+    if killed and claim(folder, "launcher"):
+        name = signal.Signals(-(started[killed[0]].returncode or 0)).name
+        print(
+            f"atrous: process {killed[0]} was ended by {name} (SIGKILL is often the end of the memory)",
+            file=sys.stderr,
+        )
+    return ended[0] if ended else 0
 
 
 def _value(folder: Path) -> float:
@@ -128,25 +140,13 @@ def is_launched() -> bool:
 def hand_over(value: Any) -> None:
     """Tell who launched this process what its command returned."""
     if FOLDER in os.environ and os.environ.get("LOCAL_RANK", "0") == "0":
-        (Path(os.environ[FOLDER]) / "value").write_text(json.dumps(value))
+        (Path(os.environ[FOLDER]) / "value").write_text(json.dumps(math.nan if value is None else value))
 
 
-def is_first_to_fail() -> bool:
-    """Whether no other process of this launch has failed: its error is the one to tell.
-
-    The others fail because of it: they lose the connection, or find the same wrong input.
-    """
-    if FOLDER not in os.environ:
-        return True
-    first = Path(os.environ[FOLDER]) / f"failed-{os.getpid()}"
-    try:
-        first.touch()
-        os.link(first, first.with_name("failed"))  # one of them succeeds, and names itself with it
-    except FileExistsError:
-        return first.samefile(first.with_name("failed"))
-    except OSError:  # the folder went with who started this process
-        return True
-    return True
+def let_others_tell() -> None:
+    """Wait a moment: an error that nobody expected may be another process's end, which is then told."""
+    if FOLDER in os.environ and "LOCAL_RANK" in os.environ:
+        time.sleep(10 * POLL)
 
 
 def end_with_launcher() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,18 @@ class Leaderboard(Callback):
         given = [override.partition("=") for override in job_return.overrides or []]
         varied = {key: build.REDACTED if build.is_secret(key) else value for key, _, value in given}
         name = Path(config.hydra.runtime.output_dir).name
+        before = next((run for run in self.runs if run["run"] == name), None)
+        if before is not None and math.isnan(objective):
+            return  # what was computed stays
         self.runs = [run for run in self.runs if run["run"] != name]
         self.runs.append({"objective": objective, **varied, "run": name})
         self.runs.sort(key=lambda run: (math.isnan(run["objective"]), -run["objective"]))
-        with _path(config).open("w", newline="") as file:
+        whole = _path(config).with_name(".leaderboard.tmp")
+        with whole.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns())
             writer.writeheader()
             writer.writerows(self.runs)
+        os.replace(whole, _path(config))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the table."""

@@ -14,7 +14,15 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def read_values(folder: Path) -> list[dict[str, Any]]:
-    """The logged values, line by line; a last line that a kill has cut is left out."""
+    """The logged values, line by line; a last line that a kill has cut is left out.
+
+    Raises ValueError: a line that is none of ours.
+    """
     path = folder / VALUES
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
-    return [json.loads(line) for line in lines]
+    try:
+        return [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: damaged ({error}); take it away, and the run goes on without it"
+        ) from error

@@ -76,10 +76,15 @@ class OptunaSweeper(Sweeper):
             raise ValueError(
                 "a sweep by Optuna needs a search space: give one such as optimizer.lr='interval(1e-4,1e-2)'"
             )
+        from optuna.samplers import TPESampler
+
         study = self._study()
         for trial in _in_state(study, "RUNNING"):  # the sweep before this one was stopped in it
             self._run(study, fixed, trial)
         while len(_in_state(study, "COMPLETE", "FAIL")) < self.num_jobs:
+            if self.sampler is None:  # of each trial its own: a sweep that goes on does not begin anew
+                seed = None if self.seed is None else self.seed + 1_000_003 * len(study.trials)
+                study.sampler = TPESampler(seed=seed)
             self._run(study, fixed, study.ask(space))
 
     def _study(self) -> "optuna.Study":
@@ -99,7 +104,7 @@ class OptunaSweeper(Sweeper):
         return optuna.create_study(
             study_name="sweep",
             storage=JournalStorage(JournalFileBackend(str(path))),
-            sampler=self.sampler or optuna.samplers.TPESampler(seed=self.seed),
+            sampler=self.sampler,
             direction=self.direction,
             load_if_exists=True,
         )

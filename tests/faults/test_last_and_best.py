@@ -86,3 +86,39 @@ def test_a_value_that_is_not_logged_is_told(composed):
         train(composed("train", *SMALL, "callbacks.best.monitor=val/iou"))
     with pytest.raises(ValueError, match=r"callbacks\.best\.mode=most: expected max or min"):
         Best(".", "val/miou", mode="most")
+
+
+def test_a_training_without_validation_leaves_its_last_weights(composed, tmp_path):
+    options = (*SMALL, "+trainer.limit_val_batches=0", "callbacks=fixed_schedule", "objective=train/loss")
+    train(composed("train", *options))
+    assert checkpoint.read(tmp_path / "last.ckpt").step == 8
+
+
+def test_last_weights_that_no_validation_saw(composed, tmp_path):
+    """Three epochs of three steps, of which the second is validated."""
+    epochs = ("trainer.max_steps=-1", "trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2")
+    train(composed("train", *SMALL, *epochs, "trainer.val_check_interval=1.0"))
+    assert checkpoint.read(tmp_path / "last.ckpt").step == 9
+    assert checkpoint.read(tmp_path / "best.ckpt").step == 6
+
+
+def test_one_process_decides_what_is_best(trainings):
+    """A loss is each process's own: if each decided, they would wait for each other."""
+    best = ("callbacks.best.monitor=train/loss", "callbacks.best.mode=min")
+    assert [done.code for done in trainings.two("hydra.run.dir=run", *best)] == [0, 0]
+    assert (trainings.folder / "run" / "best.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("trainer.max_steps=null", "expected a whole number, or -1 for trainer.max_epochs"),
+        ("trainer.max_steps=abc", "expected a whole number, or -1 for trainer.max_epochs"),
+        ("+trainer.fast_dev_run=true", "choose debug=fast"),
+        ("+trainer.overfit_batches=2", "choose debug=overfit"),
+        ("+trainer.enable_checkpointing=false", r"every training writes last\.ckpt"),
+    ],
+)
+def test_options_that_do_not_go_with_it(option, said, composed):
+    with pytest.raises(ValueError, match=said):
+        train(composed("train", *SMALL, option))

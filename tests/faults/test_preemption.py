@@ -74,3 +74,32 @@ def test_slurm_puts_the_job_back_and_it_goes_on(trainings, unbroken):
     assert "job 1234 is back in the queue" in done.said
     trainings.succeed("resume=auto", **job)
     same_run(unbroken(), trainings.folder / "runs" / "slurm-1234")
+
+
+@pytest.mark.parametrize("name", ["TERM", "USR1"])
+def test_a_signal_that_comes_twice(name, trainings, unbroken):
+    """As to a process and to its group: it is the same wish."""
+    done = trainings(*RUN, fault(f"{name} {name}", "batch_start", 4))
+    assert done.code == status(name), done.said
+    trainings.succeed(*RUN)
+    same_run(unbroken(), trainings.folder / "run")
+
+
+def test_a_signal_that_comes_twice_to_both_processes(trainings, unbroken):
+    ended = trainings.two(*RUN, fault("TERM TERM", "batch_start", 4, rank=None))
+    assert [done.code for done in ended] == [status("TERM")] * 2, ended
+    assert [done.code for done in trainings.two(*RUN)] == [0, 0]
+    same_run(unbroken(processes=2), trainings.folder / "run")
+
+
+def test_a_second_interrupt_ends_the_process_at_once(trainings):
+    done = trainings(*RUN, fault("INT INT", "batch_start", 4))
+    assert done.code == -signal.SIGINT
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_slurm_in_a_validation_of_two_processes(rank, trainings):
+    """The process that ends puts the job back, whichever it is."""
+    done = trainings.two(*RUN, fault("USR1", "validation_batch_end", 4, rank))
+    assert done[rank].code == status("USR1")
+    assert "SIGUSR1: stopped after step 4" in done[rank].said

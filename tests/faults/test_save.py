@@ -130,6 +130,7 @@ def test_a_damaged_newest_checkpoint(damage, trainings, unbroken):
         last.write_bytes(damaged[damage])
     said = trainings.succeed("hydra.run.dir=run", "resume=auto", "+trainer.limit_test_batches=1")
     assert "going on from previous.ckpt" in said
+    assert (run / "damaged.ckpt").exists() == (damage != "gone")
     assert "last.ckpt: " in said
     assert "; going back to previous.ckpt" in said
     same_run(unbroken(), run)

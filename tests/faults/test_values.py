@@ -3,6 +3,7 @@
 import json
 import signal
 
+import pytest
 from fault_runs import values
 from injected import fault
 
@@ -31,7 +32,15 @@ def test_a_line_that_a_kill_has_cut_is_left_out(tmp_path):
     with (tmp_path / "values.jsonl").open("a") as opened:
         opened.write(json.dumps({"step": 3, "loss": 0.25})[:-4])
     assert len(read_values(tmp_path)) == 2
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "values.jsonl").write_text("no JSON\n")
+    with pytest.raises(ValueError, match=r"values\.jsonl: damaged .* take it away"):
+        read_values(tmp_path / "bad")
     again = Values(tmp_path)
     again.num_lines = 1
     again.log_metrics({"loss": 0.125}, step=1)
     assert read_values(tmp_path) == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.125}]
+    elsewhere = Values(tmp_path / "elsewhere")  # of a checkpoint that went without its values
+    elsewhere.num_lines = 7
+    elsewhere.log_metrics({"loss": 0.5}, step=8)
+    assert elsewhere.num_lines == 1

@@ -1,6 +1,7 @@
 """From the config to the Lightning trainer with its callbacks and loggers."""
 
 import math
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +13,17 @@ from atrous.build.options import make, plain, skips
 from atrous.build.shown import written
 from atrous.labels import LabelSet
 from atrous.run_folder import read_values
+from atrous.siblings import FOLDER
 
 if TYPE_CHECKING:
     import lightning as L
+    from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
     from lightning.pytorch.loggers import Logger
 
 # Options of conf/trainer that Lightning's trainer does not take, or takes for evaluations too.
 NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "checkpoint_minutes", "compile", "on_bad_step")
+# What to choose in the place of an option of Lightning's.
+INSTEAD = {"fast_dev_run": "choose debug=fast", "overfit_batches": "choose debug=overfit"}
 LAUNCH_THEMSELVES = ("ddp_spawn", "ddp_fork", "ddp_notebook")  # strategies that start their processes
 
 
@@ -53,6 +58,7 @@ def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]
     from atrous.checkpoint import CheckpointContents
 
     _require_clipping(cfg)
+    _require_trainer(cfg)
     # The position in the epoch is kept by SegmentationData, not by the loader.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     values = Values(cfg.paths.output)
@@ -84,6 +90,7 @@ def trainer(
     from lightning.pytorch.utilities import rank_zero_warn
 
     from atrous.callbacks.arithmetic import Arithmetic
+    from atrous.callbacks.preemption import DefaultSignals
     from atrous.checkpoint import AtomicCheckpointIO
 
     # lightning 2.6 with torch 2.15; nothing that a user can do.
@@ -102,9 +109,9 @@ def trainer(
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     made: L.Trainer = make(
         options,
-        callbacks=[Arithmetic(one_size if search is None else search), *chosen, *callbacks],
+        callbacks=[DefaultSignals(), Arithmetic(one_size if search is None else search), *chosen, *callbacks],
         logger=[*loggers, *chosen_loggers] or False,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), *_environment()],
     )
     return made
 
@@ -116,6 +123,28 @@ def _watching(cfg: DictConfig) -> "list[L.Callback]":
 
     account = [SkippedSamples(cfg.paths.output)] if skips(cfg, "data.on_bad_sample") else []
     return [FiniteSteps(skips(cfg, "trainer.on_bad_step")), *account]
+
+
+def _require_trainer(cfg: DictConfig) -> None:
+    """Raises ValueError: options of Lightning's that a training of ours does not go with."""
+    steps = cfg.trainer.max_steps
+    if isinstance(steps, bool) or not isinstance(steps, int):
+        raise ValueError(f"trainer.max_steps={steps}: expected a whole number, or -1 for trainer.max_epochs")
+    for key, instead in INSTEAD.items():
+        if key in cfg.trainer and cfg.trainer[key] not in (None, 0, False):
+            raise ValueError(f"trainer.{key}={cfg.trainer[key]}: {instead}")
+    if not cfg.trainer.get("enable_checkpointing", True):
+        raise ValueError("trainer.enable_checkpointing=false: every training writes last.ckpt; leave it out")
+
+
+def _environment() -> "list[ClusterEnvironment]":
+    """Who has started the processes: we, or SLURM, whose jobs are put back by callbacks/preemption.py."""
+    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+    if FOLDER in os.environ and "LOCAL_RANK" in os.environ:
+        return [LightningEnvironment()]
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
 
 
 def _require_clipping(cfg: DictConfig) -> None:

@@ -36,7 +36,8 @@ class Best(Checkpoint):
         if self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(trainer.callback_metrics))
             raise ValueError(f"callbacks.best.monitor={self.monitor}: was not logged; logged were {known}")
-        score = float(trainer.callback_metrics[self.monitor])
+        # One device decides for all: values that are not summed over them differ.
+        score = trainer.strategy.broadcast(float(trainer.callback_metrics[self.monitor]))
         best = -float("inf") if self.score is None else self.sign * self.score
         if self.sign * score > best:
             self.score = score
@@ -64,6 +65,7 @@ class Last(Checkpoint):
         self.written = time.monotonic()
         self._validation_is_due = False
         self._is_overdue = False
+        self._step = -1
 
     def save(self, trainer: L.Trainer) -> None:
         """Write it: between two batches, at a validation's start or end, or as soon as it is exact."""
@@ -73,6 +75,16 @@ class Last(Checkpoint):
         kept = {"previous": self.path.with_name(PREVIOUS)}
         trainer.save_checkpoint(self.path, weights_only=False, storage_options=kept)
         self.written = time.monotonic()
+        self._step = trainer.global_step
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """What it goes on from is there."""
+        self._step = trainer.global_step
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save, where no validation came after the last step."""
+        if self._step != trainer.global_step:
+            self.save(trainer)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save, for a run that then begins with this validation."""

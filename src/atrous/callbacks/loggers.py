@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +51,10 @@ class Values(Logger):
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = [json.dumps(values) + "\n" for values in read_values(self.folder)[: self.num_lines]]
-        (self.folder / VALUES).write_text("".join(kept))
+        whole = self.folder / f".{VALUES}.tmp"
+        whole.write_text("".join(kept))
+        os.replace(whole, self.folder / VALUES)
+        self.num_lines = len(kept)
         self._begun = True
 
 

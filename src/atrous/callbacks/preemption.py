@@ -14,10 +14,18 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor, distributed
 
 from atrous.callbacks.checkpoints import Last, is_gathering
+from atrous.siblings import FOLDER, SIGNALS, is_first_to_fail
 
-# SIGINT: Ctrl-C.  SIGTERM: most schedulers, some time before they kill.  SIGUSR1: SLURM, by --signal=USR1@90.
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 SAVE = 1  # a note that asks for a checkpoint alone: less than any of their numbers
+
+
+class DefaultSignals(L.Callback):
+    """SIGTERM ends a process that has nothing to save: Lightning's handler would wait for the others."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Called behind Lightning's own handlers, before anything runs."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Vote:
@@ -57,7 +65,7 @@ class Preemption(Checkpoint):
     A handler only notes the signal.  After each batch the processes agree on the largest note, and all end
     before the next one, or at the start of a validation; in a validation each ends at its next batch, since
     ``last`` was written before it.  The exit status is 128 and the signal's number, as of a program that the
-    signal killed.  The same signal a second time ends the process at once.
+    signal killed.  A second Ctrl-C ends the process at once.
 
     last: writes the checkpoint.
     minutes: that a checkpoint may at most be old, beside those at validations; None: no limit.
@@ -116,7 +124,7 @@ class Preemption(Checkpoint):
         """End this process: the others notice."""
         if self.noted and self._goes_on(trainer):
             self.agreed = self.noted
-            self._end(trainer)
+            self._end(trainer, alone=FOLDER in os.environ)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop listening."""
@@ -134,18 +142,20 @@ class Preemption(Checkpoint):
         return trainer.global_step < trainer.estimated_stepping_batches and not is_gathering(trainer)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.noted:
-            self._restore()
+        """Once is enough: several may send it, one to the process and one to its group.  Ctrl-C insists."""
+        if self.noted and number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        self.noted = int(number)
+        self.noted = self.noted or int(number)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
 
-    def _end(self, trainer: L.Trainer) -> None:
-        if trainer.is_global_zero:
+    def _end(self, trainer: L.Trainer, alone: bool = False) -> None:
+        """alone: the others end otherwise, so that the first one tells, whichever it is."""
+        if is_first_to_fail() if alone else trainer.is_global_zero:
             name = signal.Signals(self.agreed).name
             print(
                 f"{name}: stopped after step {trainer.global_step}; resume={self.last.path} goes on",

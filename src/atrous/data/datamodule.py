@@ -76,20 +76,22 @@ class SegmentationData(L.LightningDataModule):
         self.mix = mix
         self.jitter = jitter
         self.replace = replace
-        self._start = (0, 0)
+        self._start = (0, 0, 0)  # epoch, samples of it, and the batches that they made then
 
     def state_dict(self) -> dict[str, int]:
         """The epoch, and how many of its samples have been trained on, over all devices."""
         assert self.trainer is not None
         epoch, batches = self.trainer.current_epoch, self.trainer.fit_loop.epoch_loop.batch_progress
         if batches.current.completed >= self.trainer.num_training_batches:
-            return {"epoch": epoch + 1, "samples": 0}
-        samples = batches.current.completed * self.batch_size * self.trainer.world_size
-        return {"epoch": epoch, "samples": samples}
+            return {"epoch": epoch + 1, "samples": 0, "batches": 0}
+        _, samples, before = self._start if self._start[0] == epoch else (epoch, 0, 0)
+        since = batches.current.completed - before
+        samples += since * self.batch_size * self.trainer.world_size
+        return {"epoch": epoch, "samples": samples, "batches": batches.current.completed}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on behind these samples."""
-        self._start = (state_dict["epoch"], state_dict["samples"])
+        self._start = (state_dict["epoch"], state_dict["samples"], state_dict["batches"])
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of ``batch_size`` crops; the tail of an epoch that fills no batch is left out."""
@@ -98,7 +100,7 @@ class SegmentationData(L.LightningDataModule):
             pairs, self.read, self.augment, self.seed, self.mix, self.jitter, self.replace
         )
         rank, world_size = self._place()
-        sampler = TrainingSampler(len(dataset), self.order, self.seed, rank, world_size, self._start)
+        sampler = TrainingSampler(len(dataset), self.order, self.seed, rank, world_size, self._start[:2])
         if len(sampler) < self.batch_size:
             raise ValueError(
                 f"the train split has {len(dataset)} pictures, too few for one batch of "

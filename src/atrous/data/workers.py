@@ -7,6 +7,8 @@ from types import FrameType
 
 import cv2
 
+from atrous.siblings import SIGNALS
+
 
 class Prepared:
     """Lets signals pass that reach a worker too, from a terminal or a scheduler: they are the run's.
@@ -22,7 +24,7 @@ class Prepared:
     def __call__(self, worker: int) -> None:
         """Called in the worker."""
         cv2.setNumThreads(0)  # OpenCV would start a thread a core in every worker
-        for number in (signal.SIGINT, signal.SIGUSR1):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
