@@ -77,7 +77,7 @@ def test_slurm_puts_the_job_back_and_it_goes_on(trainings, unbroken):
 
 
 @pytest.mark.parametrize("name", ["TERM", "USR1"])
-def test_a_signal_that_comes_twice(name, trainings, unbroken):
+def test_one_process_that_is_told_twice(name, trainings, unbroken):
     """As to a process and to its group: it is the same wish."""
     done = trainings(*RUN, fault(f"{name} {name}", "batch_start", 4))
     assert done.code == status(name), done.said
@@ -85,14 +85,14 @@ def test_a_signal_that_comes_twice(name, trainings, unbroken):
     same_run(unbroken(), trainings.folder / "run")
 
 
-def test_a_signal_that_comes_twice_to_both_processes(trainings, unbroken):
+def test_either_of_two_processes_where_both_are_told_twice(trainings, unbroken):
     ended = trainings.two(*RUN, fault("TERM TERM", "batch_start", 4, rank=None))
     assert [done.code for done in ended] == [status("TERM")] * 2, ended
     assert [done.code for done in trainings.two(*RUN)] == [0, 0]
     same_run(unbroken(processes=2), trainings.folder / "run")
 
 
-def test_a_second_interrupt_ends_the_process_at_once(trainings):
+def test_one_process_ends_at_once_by_a_second_interrupt(trainings):
     done = trainings(*RUN, fault("INT INT", "batch_start", 4))
     assert done.code == -signal.SIGINT
 
