@@ -44,6 +44,17 @@ def test_as_people_start_it(action, rank, command, trainings):
     assert not re.search("Traceback|RuntimeError", done.stderr)
 
 
+@pytest.mark.slow
+def test_two_devices_in_a_slurm_job_of_one_task(command):
+    """SLURM knows of one process: the two must still find each other, and share one folder."""
+    job = {"JOB_NAME": "train", "NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}
+    command.env |= {f"SLURM_{key}": value for key, value in job.items()}
+    command.env |= {"SLURM_JOB_ID": "77", "SLURM_NODELIST": "localhost", "PYTHONPATH": HERE}
+    said = command.succeed("train.py", *SMALL, "trainer=ddp", "data.batch_size=2", "resume=auto")
+    assert said.count(f"run folder {command.folder}/runs/slurm-77: ") == 1
+    assert (command.folder / "runs" / "slurm-77" / "last.ckpt").exists()
+
+
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two GPUs here")
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_lost_gpu_process(rank, command):
