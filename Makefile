@@ -19,9 +19,9 @@ train: .venv/installed  ## train on synthetic scenes (ARGS="model=unet data=camv
 	$(BIN)/python train.py $(ARGS)
 
 test: .venv/installed  ## run the tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow and not faults" $(ARGS)
 
-test-all: .venv/installed  ## run the tests and the slow ones: whole trainings
+test-all: .venv/installed  ## run all tests: whole trainings, all faults
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/installed  ## check style and formatting

@@ -32,7 +32,12 @@ def test_kill(moment, trainings, unbroken):
     same_run(unbroken(), run)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+ONE, *OTHERS = MOMENTS
+
+
+@pytest.mark.parametrize(
+    "moment", [ONE, *(pytest.param(other, marks=pytest.mark.faults) for other in OTHERS)]
+)
 def test_kill_one_of_two_processes(moment, trainings, unbroken):
     """The other ends by itself, since it loses the connection."""
     run = ("hydra.run.dir=run", "resume=auto", "data.num_workers=1")

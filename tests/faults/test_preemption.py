@@ -41,7 +41,7 @@ def test_one_process(name, moment, trainings, unbroken, record_property):
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-@pytest.mark.parametrize("name", ["TERM", "USR1"])
+@pytest.mark.parametrize("name", ["TERM", pytest.param("USR1", marks=pytest.mark.faults)])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_either_of_two_processes(name, rank, moment, trainings, unbroken, record_property):
     hook, step, saved = MOMENTS[moment]

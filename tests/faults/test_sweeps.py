@@ -73,7 +73,7 @@ def test_optuna_without_a_seed(sweep, command):
         assert float(row["objective"]) == last
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_grid_goes_on_where_it_was_stopped(sweep, command):
     """Run 0 fails, run 1 is stopped, run 2 has not begun."""
     grid = (*TWO, "data.splits.val=nowhere,val", "optimizer.lr=0.01,0.001")
