@@ -50,7 +50,7 @@ def lr(folder):
     return yaml.safe_load((folder / "config.yaml").read_text())["optimizer"]["lr"]
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_optuna_without_a_seed(sweep, command):
     """Two ranks that drew values of their own would not train alike: DDP checks no hyper-parameters."""
     folder = command.folder / "sweep"
