@@ -24,7 +24,17 @@ from typing import Any
 
 from atrous.siblings import FOLDER, SIGNALS, STOPPED, claim, is_first_to_fail
 
-__all__ = ["FOLDER", "SIGNALS", "STOPPED", "Outcome", "is_first_to_fail", "launch"]
+__all__ = [
+    "FOLDER",
+    "STOPPED",
+    "Outcome",
+    "end_with_launcher",
+    "hand_over",
+    "is_first_to_fail",
+    "is_launched",
+    "launch",
+    "let_others_tell",
+]
 
 PATIENCE = 15.0  # seconds that the others get to end by themselves after one has failed
 POLL = 0.1  # seconds
@@ -119,11 +129,10 @@ def _failed(started: Sequence["subprocess.Popen[bytes]"], folder: Path) -> int:
     ended = [code for code in codes if code in STOPPED] or [code for code in codes if code]
     killed = [rank for rank, process in enumerate(started) if (process.returncode or 0) < 0]
     if killed and claim(folder, "launcher"):
-        name = signal.Signals(-(started[killed[0]].returncode or 0)).name
-        print(
-            f"atrous: process {killed[0]} was ended by {name} (SIGKILL is often the end of the memory)",
-            file=sys.stderr,
-        )
+        number = -(started[killed[0]].returncode or 0)
+        often = ", which is often the end of the memory" if number == signal.SIGKILL else ""
+        name = signal.Signals(number).name
+        print(f"atrous: process {killed[0]} was ended by {name}{often}", file=sys.stderr)
     return ended[0] if ended else 0
 
 

@@ -29,9 +29,9 @@ class DefaultSignals(L.Callback):
 
 
 class Vote:
-    """The largest note of all processes, known one batch later: to agree costs no step any time.
+    """The largest note of all processes, known one batch later, so that the vote goes on beside the step.
 
-    A GPU is not waited for: the processes talk by a group of their own, beside it.
+    A GPU is not waited for: the processes talk by a group of their own.
     """
 
     def __init__(self, num_processes: int) -> None:
