@@ -23,6 +23,7 @@ from atrous.metrics.counting import Counting
 from atrous.metrics.counts import BOUNDARY_WIDTH, PictureCounts, confusion_of
 from atrous.metrics.evaluation import Evaluation
 from atrous.metrics.jaccard import JaccardOfCounts
+from atrous.optim import learning_rates
 from atrous.outputs import Masks, Supervised
 
 Forward = Callable[[Tensor], Tensor | Supervised]
@@ -135,7 +136,9 @@ class SegmentationModule(L.LightningModule):
             self.log("train/loss", total, prog_bar=True)
             if len(terms) > 1:
                 self.log_dict({f"train/{name}": term for name, term in terms.items()})
-            self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], prog_bar=True)
+            optimizer = self.trainer.optimizers[0]
+            self.log("train/lr", optimizer.param_groups[0]["lr"], prog_bar=True)
+            self.log_dict({f"train/lr/{name}": rate for name, rate in learning_rates(optimizer).items()})
         return total
 
     def configure_gradient_clipping(

@@ -42,11 +42,20 @@ def parameter_groups(
     return [
         {
             "params": groups[in_encoder, spared],
+            "name": "encoder" if in_encoder else "head",
             "lr": lr * (encoder_lr_factor if in_encoder else 1.0),
             "weight_decay": 0.0 if spared else weight_decay,
         }
         for in_encoder, spared in sorted(groups)
     ]
+
+
+def learning_rates(optimizer: Optimizer) -> dict[str, float]:
+    """The rate of each group by its name, where they began with different ones; nothing where with one."""
+    groups = optimizer.param_groups
+    if len({group.get("initial_lr", group["lr"]) for group in groups}) == 1:
+        return {}
+    return {str(group.get("name", index)): float(group["lr"]) for index, group in enumerate(groups)}
 
 
 def _trainable(net: nn.Module) -> Iterator[tuple[bool, nn.Parameter]]:

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 FOLDER = "ATROUS_PROCESSES"  # shared by them: who failed first, what was returned
+SWEEP = "ATROUS_SWEEP"  # the name of the sweep that a run is part of
 
 # Ctrl-C; most schedulers, some time before they kill; SLURM, by --signal=USR1@120.
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,6 +32,18 @@ def redacted(value: Any, secret: bool = False) -> Any:
         return [redacted(inner, secret) for inner in value]
     free = value is None or isinstance(value, bool) or re.fullmatch(r"\$\{.*\}", str(value))
     return REDACTED if secret and not free else value
+
+
+def without_secrets(arguments: Iterable[str]) -> tuple[str, ...]:
+    """A command line, in which the values of secrets are ``<redacted>``: whole, where one holds several."""
+    return tuple(map(_argument, arguments))
+
+
+def _argument(argument: str) -> str:
+    key, given, value = argument.partition("=")
+    inner = re.findall(r"([\w.-]+)['\"]?\s*:", value)
+    secret = is_secret(key.partition("@")[0]) or any(map(is_secret, inner))
+    return f"{key}={redacted(value, secret)}" if given else argument
 
 
 def written(cfg: DictConfig) -> dict[str, Any]:

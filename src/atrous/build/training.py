@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from atrous.build.options import make, plain, skips
-from atrous.build.shown import written
+from atrous.build.options import choice, make, plain, skips
+from atrous.build.shown import shown, without_secrets, written
 from atrous.labels import LabelSet
 from atrous.run_folder import read_values
-from atrous.siblings import FOLDER
+from atrous.siblings import FOLDER, SWEEP
 
 if TYPE_CHECKING:
     import lightning as L
     from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
     from lightning.pytorch.loggers import Logger
+
+    from atrous.callbacks.recording import About
 
 # Options of conf/trainer that Lightning's trainer does not take, or takes for evaluations too.
 NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "checkpoint_minutes", "compile", "on_bad_step")
@@ -51,9 +54,10 @@ def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]
     Raises ValueError: options that are of the wrong kind, or do not go together.
     """
     from atrous.callbacks.checkpoints import Last
-    from atrous.callbacks.loggers import Values
+    from atrous.callbacks.loggers.values import Values
     from atrous.callbacks.preemption import Preemption
     from atrous.callbacks.randomness import Randomness
+    from atrous.callbacks.recording import Recording
     from atrous.callbacks.summary import ValidateLastStep
     from atrous.checkpoint import CheckpointContents
 
@@ -65,7 +69,8 @@ def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]
     contents = CheckpointContents(written(cfg), labels, values)
     last = Last(cfg.paths.output)
     preemption = Preemption(last, cfg.trainer.get("checkpoint_minutes"), requeue=cfg.resume == "auto")
-    own = [Randomness(cfg.seed), *_watching(cfg), ValidateLastStep(), contents, last, preemption]
+    recording = Recording(_about(cfg))
+    own = [Randomness(cfg.seed), *_watching(cfg), ValidateLastStep(), recording, contents, last, preemption]
     return trainer(cfg, [*callbacks, *own], [values])
 
 
@@ -104,16 +109,34 @@ def trainer(
     one_size = cfg.get("augment") is not None
     search = cfg.trainer.get("benchmark")
     chosen = [make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback is not None]
-    chosen_loggers = [make(logger) for logger in (cfg.get("logger") or {}).values() if logger is not None]
     # Deterministic algorithms would fill each new tensor first, for programs that read what nobody wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     made: L.Trainer = make(
         options,
         callbacks=[DefaultSignals(), Arithmetic(one_size if search is None else search), *chosen, *callbacks],
-        logger=[*loggers, *chosen_loggers] or False,
+        logger=[*loggers, *_chosen_loggers(cfg)] or False,
         plugins=[AtomicCheckpointIO(), *_environment()],
     )
     return made
+
+
+def _chosen_loggers(cfg: DictConfig) -> "list[Logger]":
+    """Those of the config: Lightning's as they are, ours so that their failure ends no run."""
+    from atrous.callbacks.loggers.recorder import Recorder
+    from atrous.callbacks.loggers.sink import Sink
+
+    made = [make(logger) for logger in (cfg.get("logger") or {}).values() if logger is not None]
+    return [Recorder(logger) if isinstance(logger, Sink) else logger for logger in made]
+
+
+def _about(cfg: DictConfig) -> "About":
+    """What the loggers learn of the run; one that goes on keeps the tags that it began with."""
+    from atrous.callbacks.recording import About
+
+    begins = cfg.resume is None or cfg.resume == "auto"
+    tags = (choice("model"), choice("data")) if begins else ()
+    arguments = without_secrets(sys.argv[1:])
+    return About(Path(cfg.paths.output), os.environ.get(SWEEP), tags, shown(cfg), arguments)
 
 
 def _watching(cfg: DictConfig) -> "list[L.Callback]":

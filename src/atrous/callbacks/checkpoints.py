@@ -23,6 +23,7 @@ class Best(Checkpoint):
         self.monitor = monitor
         self.sign = 1 if mode == "max" else -1
         self.score: float | None = None
+        self.step: int | None = None  # that it is of
 
     @property
     def state_key(self) -> str:
@@ -40,16 +41,16 @@ class Best(Checkpoint):
         score = trainer.strategy.broadcast(float(trainer.callback_metrics[self.monitor]))
         best = -float("inf") if self.score is None else self.sign * self.score
         if self.sign * score > best:
-            self.score = score
+            self.score, self.step = score, trainer.global_step
             trainer.save_checkpoint(self.path, weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value, for a run that goes on."""
-        return {"score": self.score}
+        """The best value and its step, for a run that goes on."""
+        return {"score": self.score, "step": self.step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from it."""
-        self.score = state_dict["score"]
+        self.score, self.step = state_dict["score"], state_dict.get("step")  # older ones lack it
 
 
 class Last(Checkpoint):

@@ -73,6 +73,8 @@ class FiniteSteps(L.Callback):
         if not (isinstance(plugin, MixedPrecision) and plugin.scaler is not None):
             groups = optimizer.param_groups
             self._open.norm = gradient_norm(each for group in groups for each in group["params"])
+            if self._open.norm is not None and is_logged(trainer, self._open.number):
+                pl_module.log("train/gradient_norm", self._open.norm)
         self._unseen.append(self._open)
         step, self._open = self._open, None
         if self.skip or is_logged(trainer, step.number) or len(self._unseen) >= MOST_UNSEEN:

@@ -1,30 +1,29 @@
-"""Pictures of a fixed set of samples, saved as files and shown in the logger in use."""
+"""Pictures of a fixed set of samples, saved as files and handed to the loggers."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import lightning as L
-import numpy as np
-from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from atrous.callbacks.loggers.sink import Sample
+from atrous.callbacks.recording import record
 from atrous.data.batch import Batch
 from atrous.module import SegmentationModule
-from atrous.report.pictures import panel
 
 
 class Pictures(L.Callback):
     """Panels of the same samples at every validation, in ``folder`` as val-<name>.png.
 
     num_pictures: how many of them; they are taken evenly from what the first device evaluates.
+    logged_side: pixels of the longer side that loggers get: they keep every validation's.
     """
 
-    def __init__(self, folder: str | Path, num_pictures: int) -> None:
+    def __init__(self, folder: str | Path, num_pictures: int, logged_side: int = 640) -> None:
         self.folder = Path(folder)
         self.num_pictures = num_pictures
-        self._panels: dict[str, NDArray[np.uint8]] = {}
+        self.logged_side = logged_side
+        self._samples: list[Sample] = []
         self._seen = 0
 
     def on_validation_batch_end(
@@ -36,7 +35,7 @@ class Pictures(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Draw the batch's share of the samples."""
+        """Take the batch's share of the samples."""
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, SegmentationModule)
@@ -44,28 +43,20 @@ class Pictures(L.Callback):
         num_pictures = int(sum(trainer.num_val_batches) * len(batch["names"]))
         spacing = max(1, num_pictures // max(1, self.num_pictures))
         for row, name in enumerate(batch["names"]):
-            if self._seen % spacing == 0 and len(self._panels) < self.num_pictures:
+            if self._seen % spacing == 0 and len(self._samples) < self.num_pictures:
                 image = batch["images"][row].permute(1, 2, 0).cpu().numpy()
                 truth, guess = batch["labels"][row].cpu().numpy(), outputs[row].cpu().numpy()
-                self._panels[name] = panel(image, truth, guess, pl_module.labels)
+                self._samples.append(Sample(name, image, truth, guess, pl_module.labels))
             self._seen += 1
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save and log."""
-        if self._panels:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        for name, pixels in self._panels.items():
-            Image.fromarray(pixels).save(self.folder / f"val-{name}.png")
-        named = {f"val/{name}": pixels for name, pixels in self._panels.items()}
-        show(trainer.loggers, named, trainer.global_step)
-        self._panels, self._seen = {}, 0
-
-
-def show(loggers: Iterable[Logger], pictures: dict[str, NDArray[np.uint8]], step: int) -> None:
-    """Show pictures, uint8 (H, W, 3), in the loggers that can."""
-    for logger in loggers:
-        for name, pixels in pictures.items():
-            if isinstance(logger, WandbLogger):
-                logger.log_image(f"pictures/{name}", [pixels])
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(f"pictures/{name}", pixels, step, dataformats="HWC")
+        samples, self._samples, self._seen = self._samples, [], 0
+        if not samples:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for sample in samples:
+            Image.fromarray(sample.panel).save(self.folder / f"val-{sample.name}.png")
+        smaller = [sample.smaller(self.logged_side) for sample in samples]
+        if not trainer.sanity_checking:
+            record(trainer, lambda sink: sink.samples(smaller, trainer.global_step))

@@ -1,17 +1,17 @@
-"""The run's own file of logged values, and loggers that need more than their constructor."""
+"""The run's own file of logged values."""
 
 import json
 import math
-import os
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from atrous.run_folder import VALUES, read_values
+from atrous.whole import write_whole
 
 
 class Values(Logger):
@@ -49,31 +49,7 @@ class Values(Logger):
         """They are in config.yaml."""
 
     def _begin(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         kept = [json.dumps(values) + "\n" for values in read_values(self.folder)[: self.num_lines]]
-        whole = self.folder / f".{VALUES}.tmp"
-        whole.write_text("".join(kept))
-        os.replace(whole, self.folder / VALUES)
+        write_whole(self.folder / VALUES, "".join(kept))
         self.num_lines = len(kept)
         self._begun = True
-
-
-def wandb_logger(
-    project: str, folder: str | Path, offline: bool | None = None, group: str | None = None
-) -> WandbLogger:
-    """A W&B run whose files lie in ``folder``, and which is named after it.
-
-    offline: None means offline when no account is set up on this machine; ``wandb sync`` sends such a run
-        later.
-    """
-    import wandb
-
-    if offline is None:
-        offline = not wandb.login(prompt=False)
-    wandb.finish()  # the run of the sweep's job before this one
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    name = "/".join(Path(folder).parts[-2:])
-    # Not offline=True: Lightning then sets an environment variable, and wandb has read its environment by
-    # now.
-    mode: dict[str, Any] = {"mode": "offline"} if offline else {}
-    return WandbLogger(project=project, save_dir=folder, name=name, group=group, **mode)
