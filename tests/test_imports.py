@@ -11,7 +11,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
 
 FLOORS = {
     "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0, "run_folder": 0, "siblings": 0,
-    "torch_file": 0,
+    "torch_file": 0, "whole": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
     "activations": 1, "compiling": 1, "contents": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
@@ -38,7 +38,7 @@ LIBRARIES = {
         "cv2",
     },
     2: {"lightning", "PIL", "kornia_rs", "simplejpeg", "rich", "matplotlib", "jinja2", "markupsafe"},
-    3: {"wandb"},
+    3: {"mlflow", "wandb"},
     4: {"hydra", "omegaconf", "yaml"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")

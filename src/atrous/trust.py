@@ -37,9 +37,9 @@ NEVER = frozenset(sys.stdlib_module_names) | {
     "PIL", "albucore", "albumentations", "antlr4", "atrous", "cloudpickle", "cv2", "fsspec", "functorch",
     "google", "grpc", "httpx", "huggingface_hub", "hydra", "hydra_plugins", "hypothesis", "jinja2",
     "joblib", "kornia_rs", "lightning", "lightning_fabric", "lightning_utilities", "markupsafe",
-    "matplotlib", "mpl_toolkits", "numpy", "omegaconf", "packaging", "pip", "pkg_resources", "playwright",
-    "psutil", "pydantic", "pydevd_plugins", "pylab", "pytest", "pytorch_lightning", "requests", "rich",
-    "safetensors", "scipy", "segmentation_models_pytorch", "sentry_sdk", "setuptools", "simplejpeg",
+    "matplotlib", "mlflow", "mpl_toolkits", "numpy", "omegaconf", "packaging", "pip", "pkg_resources",
+    "playwright", "psutil", "pydantic", "pydevd_plugins", "pylab", "pytest", "pytorch_lightning", "requests",
+    "rich", "safetensors", "scipy", "segmentation_models_pytorch", "sentry_sdk", "setuptools", "simplejpeg",
     "sklearn", "sympy", "tensorboard", "timm", "torch", "torchgen", "torchmetrics", "torchvision", "tqdm",
     "triton", "urllib3", "wandb", "wheel", "yaml",
 }  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from fault_runs import values
 from injected import fault
 
-from atrous.callbacks.loggers import Values
+from atrous.callbacks.loggers.values import Values
 from atrous.run_folder import read_values
 
 

@@ -26,7 +26,7 @@ from atrous.build.options import (
     require_whole_split,
     stages,
 )
-from atrous.build.shown import REDACTED, is_secret, redacted, shown, written
+from atrous.build.shown import REDACTED, is_secret, redacted, shown, without_secrets, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
 from atrous.build.training import num_processes, objective, trainer, training
 from atrous.remote import require_local
@@ -68,5 +68,6 @@ __all__ = [
     "trainer",
     "training",
     "warn_of_small_batches",
+    "without_secrets",
     "written",
 ]

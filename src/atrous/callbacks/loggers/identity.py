@@ -4,10 +4,10 @@ import json
 import secrets
 import subprocess
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import atrous
 from atrous.whole import write_whole
 
 FILE = "identity.json"  # in the run folder
@@ -44,7 +44,7 @@ def identity(folder: Path, group: str | None, tags: tuple[str, ...]) -> Identity
 
 def code() -> dict[str, Any]:
     """The version of Atrous; in a git checkout also the commit, and whether files differ from it."""
-    known: dict[str, Any] = {"atrous": atrous.__version__}
+    known: dict[str, Any] = {"atrous": version("atrous")}
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return known

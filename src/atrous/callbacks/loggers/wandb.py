@@ -117,11 +117,13 @@ class Wandb(Sink):
         """The run, if there is an account and its server answers."""
         import wandb
 
-        if self.offline or (self.offline is None and not _has_account()):
+        if self.offline:
             return None
         try:
+            if self.offline is None and not _has_account():
+                return None
             return wandb.init(mode=None if self.offline is None else "online", **settings)
-        except wandb.Error as error:
+        except (wandb.Error, TimeoutError) as error:
             rank_zero_warn(
                 f"W&B: {error}; the run is logged offline, for `wandb sync {self.folder}/wandb/offline-run-*`"
             )
