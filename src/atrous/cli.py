@@ -24,7 +24,6 @@ from atrous import launching
 from atrous.configs import choices, config_folder, propose
 from atrous.folders import register_resolvers
 from atrous.sentences import is_told, sentence
-from atrous.siblings import SWEEP
 
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
@@ -111,7 +110,7 @@ def run(command: str, argv: list[str]) -> None:
 
 def _in_own_processes(command: str, argv: Sequence[str], cfg: DictConfig, failed: list[str]) -> float:
     """A run of a sweep, for itself: what happens to it ends it alone.  nan: it failed."""
-    os.environ[SWEEP] = Path(HydraConfig.get().sweep.dir).absolute().name
+    os.environ[launching.SWEEP] = Path(HydraConfig.get().sweep.dir).absolute().name
     with _answering():
         outcome = launching.launch(_command_lines(command, argv, _num_processes(cfg)))
     if outcome.code in launching.STOPPED:

@@ -22,11 +22,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from atrous.siblings import FOLDER, SIGNALS, STOPPED, claim, is_first_to_fail
+from atrous.siblings import FOLDER, SIGNALS, STOPPED, SWEEP, claim, is_first_to_fail
 
 __all__ = [
     "FOLDER",
     "STOPPED",
+    "SWEEP",
     "Outcome",
     "end_with_launcher",
     "hand_over",
