@@ -1,8 +1,7 @@
 """Files that are written whole or not at all.  Standard library only."""
 
 import os
-import tempfile
-from contextlib import suppress
+import secrets
 from pathlib import Path
 
 
@@ -14,22 +13,13 @@ def write_whole(path: Path, content: bytes | str, to_disk: bool = False) -> None
     Raises OSError: it cannot be written; a file that was there before stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             if to_disk:
                 file.flush()
                 os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-
-
-def _umask() -> int:
-    """What this process leaves out of a new file's permissions; the system tells it only to who sets it."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask
+        temporary.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import lightning as L
 
 from atrous.data.batch import Batch
 from atrous.module import is_logged
+from atrous.whole import write_whole
 
 NAME = "skipped.csv"
 HEAD = ("step", "file", "reason")
@@ -36,10 +37,7 @@ class SkippedSamples(L.Callback):
         if trainer.is_global_zero:
             kept = [row for row in read_skipped(self.path) if int(row[0]) <= trainer.global_step]
             self._num_skipped = len(kept)
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.path.with_suffix(".tmp")
-            temporary.write_bytes(_lines([HEAD, *kept]))
-            os.replace(temporary, self.path)
+            write_whole(self.path, _lines([HEAD, *kept]))
         trainer.strategy.barrier()
 
     def on_train_batch_start(

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from atrous.data.label_formats import LabelFormat, spelling
 from atrous.data.layouts.pairs import Pair
 from atrous.data.reading import read_labels
 from atrous.labels import LabelSet
+from atrous.whole import write_whole
 
 VERSION = 1  # what is counted, and how it is read, is another file when it changes
 
@@ -102,20 +102,9 @@ def _write(file: Path, counts: NDArray[np.int64]) -> None:
     np.save(packed, counts)
     body = zlib.compress(packed.getvalue())
     try:
-        _replace(file, hashlib.sha256(body).digest() + body)
+        write_whole(file, hashlib.sha256(body).digest() + body)
     except OSError as error:
         rank_zero_warn(
             f"{file.parent}: the class counts cannot be kept there ({error.strerror}), and the next training "
             "counts anew; set paths.cache=FOLDER to a folder that can be written"
         )
-
-
-def _replace(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(content)
-        os.replace(temporary, file)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -11,8 +11,6 @@ colour nor form is enough.  A one-pixel rim around every shape is 255 (ignored),
 VOC.
 """
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 from atrous.data.label_formats import INDEX, LabelFormat
 from atrous.data.layouts.pairs import LABEL_SUFFIXES, Pair, list_files, match, require_split
 from atrous.labels import IGNORE_INDEX, label_set
+from atrous.whole import write_whole
 
 LABELS = label_set(
     "synthetic_5",
@@ -122,8 +121,4 @@ def _draw_shape(
 
 def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Whole or not at all, so that two processes may draw the same scene at once."""
-    encoded = cv2.imencode(".png", pixels)[1].tobytes()
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(encoded)
-    os.replace(temporary, path)
+    write_whole(path, cv2.imencode(".png", pixels)[1].tobytes())
