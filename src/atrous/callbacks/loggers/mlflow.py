@@ -8,11 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from atrous.callbacks.loggers.sink import Kept, Run, Sample, Sink, Validation, flat
+from atrous.callbacks.loggers.sink import SIGNALLED, Kept, Run, Sample, Sink, Validation, flat
 
 RUN_ID = "atrous.run_id"  # the tag by which a run that goes on finds itself
 MOST_PARAMETERS, MOST_VALUES, MOST_LETTERS = 100, 1000, 500  # that MLflow takes: in a call, in a value
-SIGNALLED = 128  # exit statuses above it are of runs that a signal has stopped
 
 
 class MLflow(Sink):

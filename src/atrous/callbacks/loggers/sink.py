@@ -20,6 +20,7 @@ from atrous.report.tables import plain, shares
 Pixels = NDArray[np.uint8]
 
 SCORES = ("iou", "dice", "precision", "recall", "boundary_iou")  # columns of the table a class
+SIGNALLED = 128  # exit statuses above it are of runs that a signal has stopped
 DPI = 110  # of the confusion matrix
 
 

@@ -10,12 +10,11 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from atrous.callbacks.loggers.sink import Kept, Run, Sample, Sink, Validation
+from atrous.callbacks.loggers.sink import SIGNALLED, Kept, Run, Sample, Sink, Validation
 
 STEP = "trainer/global_step"  # the x axis; Lightning's own logger calls it so too
 KEPT = "wandb/checkpoints"  # in the run folder: the files of artifacts, until they are sent
 DATA = "WANDB_DATA_DIR"  # names the folder where wandb keeps files until they are sent
-SIGNALLED = 128  # exit statuses above it are of runs that a signal has stopped
 
 
 class Wandb(Sink):
