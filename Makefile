@@ -48,7 +48,7 @@ faults: .venv/installed  ## break everything on purpose, the slow tests too; wri
 	$(BIN)/python benchmarks/faults.py
 
 docs: .venv/installed  ## build the documentation site in build/site
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 wheel: .venv/installed  ## build dist/atrous-*.whl
 	$(BIN)/python -m build --wheel
