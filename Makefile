@@ -5,7 +5,7 @@ ARGS ?=
 BENCHMARKS := startup input step deterministic evaluation scaling inspection
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint types format bench bench-quick audit faults wheel clean
+.PHONY: docs help train test test-all lint types format bench bench-quick audit faults wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  \1\t/' | expand -t 14
@@ -46,6 +46,9 @@ audit:  ## known advisories against constraints.txt; Error 3: no source of them 
 
 faults: .venv/installed  ## break everything on purpose, the slow tests too; writes docs/reliability.md
 	$(BIN)/python benchmarks/faults.py
+
+docs: .venv/installed  ## build the documentation site in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 wheel: .venv/installed  ## build dist/atrous-*.whl
 	$(BIN)/python -m build --wheel

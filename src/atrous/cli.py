@@ -20,10 +20,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from atrous import launching
-from atrous.configs import choices, config_folder, propose
+from atrous import completion, launching
+from atrous.configs import choices, config_folder, described, groups, propose
 from atrous.folders import register_resolvers
 from atrous.sentences import is_told, sentence
+from atrous.spelling import require_readable
 
 COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
@@ -37,12 +38,17 @@ COMMANDS = {
 # Options of Hydra that take the argument behind them.
 HYDRA_OPTIONS = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
 ARGUMENTS = {"compare": "runs"}  # where a command's arguments without a key go
+CHOICES = "--choices"  # a line a choice, with what it is
 TRACEBACK = "ATROUS_TRACEBACK"
 
 
 def main(command: str | None = None) -> None:
     """Run ``command``, or the one that the command line begins with."""
     argv = sys.argv[1:]
+    with _answering():
+        if script := completion.asked_for(argv, list(COMMANDS)):
+            print(script)
+            return
     if command is None:
         if not argv or argv[0] in ("-h", "--help"):
             print(_usage())
@@ -75,7 +81,10 @@ def _answering() -> Iterator[None]:
             sys.exit(1)
         if not is_told(error) or os.environ.get(TRACEBACK) == "1":
             raise
-        if logging.getLogger().hasHandlers():  # the run folder's log file, once there is one
+        handlers = logging.getLogger().handlers
+        if any(
+            isinstance(each, logging.FileHandler) for each in handlers
+        ):  # the run folder's log, once it is
             logging.getLogger(__name__).error(sentence(error))
         _stop(f"{sentence(error)}\n({TRACEBACK}=1 shows where this was raised)")
 
@@ -99,6 +108,10 @@ def run(command: str, argv: list[str]) -> None:
             launching.hand_over(value)
             return value
 
+    if CHOICES in argv:
+        print(described(*_wanted(argv)))
+        return
+    require_readable(argv)
     if _asks_for_help(argv):
         print(help_text(name, [arg for arg in argv if not arg.startswith("-")]))
         return
@@ -143,7 +156,7 @@ def _command_lines(command: str, argv: Sequence[str], num_processes: int) -> lis
 def _hydra_options(argv: Sequence[str]) -> list[str]:
     """The options of a command line that say where configs are found, with their arguments."""
     found: list[str] = []
-    for option, behind in zip(argv, [*argv[1:], ""], strict=True):
+    for option, behind in zip(argv, [*argv[1:], ""], strict=False):
         if option.partition("=")[0] in HYDRA_OPTIONS:
             found += [option] if "=" in option else [option, behind]
     return found
@@ -154,15 +167,26 @@ def _asks_for_help(argv: Sequence[str]) -> bool:
     return {arg for arg in argv if arg.startswith("-")} in ({"--help"}, {"-h"})
 
 
+def _wanted(argv: Sequence[str]) -> tuple[list[str], Path | None]:
+    """The groups that --choices names, and the folder of --config-dir."""
+    options = _hydra_options([arg for arg in argv if arg != CHOICES])
+    folder = next((Path(path) for flag, path in _pairs(options) if flag in ("--config-dir", "-cd")), None)
+    return [arg.rstrip("=") for arg in argv if arg[0] != "-" and arg not in options], folder
+
+
+def _pairs(options: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for option, behind in zip(options, [*options[1:], ""], strict=False):
+        flag, equals, value = option.partition("=")
+        yield flag, value if equals else behind
+
+
 def help_text(command: str, overrides: list[str]) -> str:
     """The help of conf/<command>.yaml; Hydra's --help takes twice the time, reading each group anew."""
     with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
         cfg = hydra.compose(command, overrides, return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    folders = sorted(path for path in config_folder().rglob("*") if path.is_dir())
-    groups = [path.relative_to(config_folder()).as_posix() for path in folders]
-    listed = "\n".join(f"{group}: {', '.join(choices(group))}" for group in groups if choices(group))
+    listed = "\n".join(f"{group}: {', '.join(choices(group))}" for group in groups() if choices(group))
     template = string.Template(cfg.hydra.help.template)
     return template.substitute(APP_CONFIG_GROUPS=listed, CONFIG=OmegaConf.to_yaml(own))
 
@@ -191,7 +215,13 @@ def _quoted(path: str) -> str:
 def _usage() -> str:
     lines = [f"  {name:15s} {what}" for name, what in COMMANDS.items()]
     return "\n".join(
-        ["atrous <command> [option=value ...]", "", *lines, "", "atrous <command> --help lists its options."]
+        [
+            "atrous <command> [option=value ...]",
+            "",
+            *lines,
+            "",
+            "atrous <command> --help lists its options, atrous <command> --choices says what each choice is.",
+        ]
     )
 
 

@@ -72,6 +72,8 @@ def _inspect_folder(output: str | None, runs: str, data: str) -> str:
 
 
 def _existing(path: str, key: str) -> Path:
+    if not path:
+        raise ValueError(f"{key}= has no value; expected a checkpoint such as {key}=runs/.../best.ckpt")
     require_local(path, key)
     if Path(path).is_dir():
         raise ValueError(f"{key}={path}: a folder; give a checkpoint in it, such as {path}/last.ckpt")

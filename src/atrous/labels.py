@@ -145,8 +145,7 @@ def label_set(
 ) -> LabelSet:
     """A LabelSet as people write it in YAML: by class names.
 
-    classes: names in index order, with their RGB colours if wanted (missing ones come from the VOC colour
-        map).
+    classes: names in index order, with their RGB colours if wanted (the VOC colour map's where missing).
     raw_ids: the values a class has in the label files, by class name; without it, class i is value i.
     ignore: the values in the label files that take no part in losses and scores.
     mirror_pairs: pairs of class names that a horizontal flip must swap.

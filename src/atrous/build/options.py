@@ -52,7 +52,10 @@ def stages(cfg: DictConfig) -> list[str]:
 
 
 def require_files(cfg: DictConfig) -> None:
-    """Raises ValueError: a file that the config names is missing.  Costs no heavy import."""
+    """Raises ValueError: a number that is none, a file that is missing.  Costs no heavy import."""
+    whole(cfg, "seed", 0)
+    for size in ("batch_size", "eval_batch_size"):
+        whole(cfg, f"data.{size}", 1)
     weights_file(cfg.model.get("encoder_weights"))
     trusts_weights(cfg)
 
