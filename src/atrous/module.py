@@ -213,7 +213,8 @@ class SegmentationModule(L.LightningModule):
 
     @property
     def _mirror(self) -> list[int]:
-        return self.labels.mirror_table[: self.labels.num_classes].tolist()
+        table: list[int] = self.labels.mirror_table[: self.labels.num_classes].tolist()
+        return table
 
     def _begin_evaluation(self) -> None:
         self._counting, self._seconds = Counting(self.labels, self.boundary_width), []

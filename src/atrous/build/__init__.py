@@ -26,7 +26,7 @@ from atrous.build.options import (
     require_whole_split,
     stages,
 )
-from atrous.build.predicting import PREDICTED, predictor, require_prediction, writers
+from atrous.build.predicting import PREDICTED, predictor, require_demo, require_prediction, writers
 from atrous.build.shown import REDACTED, is_secret, redacted, shown, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
 from atrous.build.training import num_processes, objective, trainer, training
@@ -59,6 +59,7 @@ __all__ = [
     "predictor",
     "reader",
     "redacted",
+    "require_demo",
     "require_files",
     "require_local",
     "require_options",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,28 @@ def require_prediction(cfg: DictConfig) -> None:
         isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0
     ):
         raise ValueError(f"seconds={seconds}: expected a time above 0, or null")
+    _require_opacity(cfg)
     _require_new(Path(cfg.paths.output), Path(cfg.input))
+
+
+def require_demo(cfg: DictConfig) -> None:
+    """Raises ValueError: no checkpoint, an option of the wrong kind, or Gradio is not installed."""
+    if cfg.checkpoint is None:
+        raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
+    if cfg.port is not None and (not is_whole(cfg.port, 1) or cfg.port > 65535):
+        raise ValueError(f"port={cfg.port}: expected a number from 1 to 65535, or null")
+    for key in ("host", "device"):
+        if not isinstance(cfg[key], str):
+            raise ValueError(f"{key}={cfg[key]}: expected a text")
+    _require_opacity(cfg)
+    if find_spec("gradio") is None:
+        raise ValueError("demo needs Gradio: pip install atrous[demo]")
+
+
+def _require_opacity(cfg: DictConfig) -> None:
+    value = cfg.opacity
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"opacity={value}: expected a share from 0 to 1")
 
 
 def _require_new(output: Path, given: Path) -> None:
@@ -67,7 +89,7 @@ def predictor(
 
     chosen = inference if isinstance(inference, DictConfig) else OmegaConf.create(dict(inference or {}))
     known = [field.name for field in fields(Inference)]
-    for key in chosen:
+    for key in map(str, chosen):
         if key not in known and key != "_target_":
             raise ValueError(f"inference.{key}: no such option; known here: {', '.join(known)}")
     if windows_above is not None and not is_whole(windows_above, 1):

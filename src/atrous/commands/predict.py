@@ -1,6 +1,7 @@
 """Predict pictures or a video; see conf/predict.yaml for what can be chosen."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -30,7 +31,7 @@ def predict(cfg: DictConfig) -> None:
         "checkpoint": str(build.shown(cfg)["checkpoint"]),
         "step": stored.step,
         "device": str(predictor.device),
-        "inference": build.written(cfg.inference),
+        "inference": asdict(predictor.module.inference),
         "classes": list(stored.labels.classes),
     }
     if video:

@@ -14,8 +14,7 @@ class Region(NamedTuple):
     """Pixels of one class that touch at their sides.
 
     outer, holes: int32 (K, 2), x and y of the corners, in pixels from the picture's upper left corner; the
-        first is not repeated, none lies between its neighbours.  The shoelace formula gives the outer ring a positive
-        area, the holes negative ones.
+        first is not repeated.  The shoelace formula gives the outer ring a positive area, holes a negative one.
     area: in pixels.  box: left, top, width, height.
     mask: bool, the pixels within the box.
     """
@@ -49,7 +48,8 @@ def regions(indices: NDArray[np.uint8], num_classes: int, min_area: int = 1) -> 
 def _rings(mask: NDArray[np.bool_], left: int, top: int) -> tuple[Ring, tuple[Ring, ...]]:
     """The outer ring, and those of the holes.
 
-    OpenCV's contours run through the centres of pixels.  With each pixel as 2x2 they run through its quarters, of which each lies at one corner of the pixel: that is where the ring runs.
+    OpenCV's contours run through the centres of pixels.  With each pixel as 2x2 they run through its
+    quarters, of which each lies at one corner of the pixel: that is where the ring runs.
     """
     double = mask.view(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
     contours, tree = cv2.findContours(double, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -64,7 +64,8 @@ def _corners(ring: Ring) -> Ring:
     """Without points that repeat, and those between two corners."""
     ring = ring[(ring != np.roll(ring, 1, axis=0)).any(1)]
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
-    return ring[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]].astype(np.int32)
+    corners: Ring = ring[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]].astype(np.int32)
+    return corners
 
 
 def _turned(ring: Ring, sign: int) -> Ring:

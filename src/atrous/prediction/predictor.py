@@ -22,6 +22,7 @@ from atrous.report.pictures import blend, colorize
 
 Pixels = NDArray[np.uint8]
 Picture = str | os.PathLike[str] | Image.Image | Pixels
+Pictures = list[Picture] | tuple[Picture, ...]
 Item = TypeVar("Item")
 
 # A larger picture is seen in windows, whatever the checkpoint was evaluated with: few memories hold it whole.
@@ -51,9 +52,9 @@ class Predictor:
     @overload
     def predict(self, image: Picture) -> Pixels: ...
     @overload
-    def predict(self, image: Sequence[Picture], batch_size: int = ...) -> list[Pixels]: ...
+    def predict(self, image: Pictures, batch_size: int = ...) -> list[Pixels]: ...
 
-    def predict(self, image: Picture | Sequence[Picture], batch_size: int = 4) -> Pixels | list[Pixels]:
+    def predict(self, image: Picture | Pictures, batch_size: int = 4) -> Pixels | list[Pixels]:
         """Class indices, uint8 (H, W), of a picture; of a list of pictures a list.
 
         image: a path, a Pillow picture, or uint8 (H, W, 3) RGB; it is seen as it is shown: turned by its EXIF
@@ -61,8 +62,9 @@ class Predictor:
         batch_size: of a list, how many of one size the network sees at once.
         Raises ValueError: what cannot be read, an array of another kind, or too little memory.
         """
-        if isinstance(image, str | os.PathLike | Image.Image | np.ndarray):
-            return self.label([pixels_of(image)])[0]
+        if not isinstance(image, list | tuple):
+            only: Pixels = self.label([pixels_of(image)])[0]
+            return only
         found: dict[int, Pixels] = {}
         pictures = enumerate(map(pixels_of, image))
         for some in batches(pictures, lambda picture: picture[1].shape, batch_size):
@@ -75,7 +77,8 @@ class Predictor:
 
         Raises ValueError: as ``predict``.
         """
-        return self.soft([pixels_of(image)])[1][0]
+        only: NDArray[np.float32] = self.soft([pixels_of(image)])[1][0]
+        return only
 
     def color(self, labels: Pixels) -> Pixels:
         """uint8 (H, W) class indices -> uint8 (H, W, 3) RGB in the classes' colours."""
@@ -145,6 +148,10 @@ def pixels_of(image: Picture) -> Pixels:
         return read_shown(Path(image))
     if isinstance(image, Image.Image):
         return shown(image)
+    if not isinstance(image, np.ndarray):
+        raise ValueError(
+            f"a picture as {type(image).__name__}; expected a path, a Pillow picture or an array"
+        )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(
             f"a picture as an array of {image.dtype} {image.shape}; expected uint8 (H, W, 3), RGB; of other "

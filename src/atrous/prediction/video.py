@@ -17,7 +17,7 @@ from rich.progress import Progress
 from atrous.prediction.inputs import CAMERA, STREAMS, is_camera
 from atrous.prediction.pictures import predict_images
 from atrous.prediction.predictor import Predictor
-from atrous.prediction.writers import Predicted, Writer, require_opacity
+from atrous.prediction.writers import Predicted, Writer
 
 Pixels = NDArray[np.uint8]
 MILLISECONDS = Fraction(1, 1000)
@@ -54,7 +54,6 @@ def predict_video(
     Returns what predictions.json says of it, and what could not be read.
     Raises ValueError: it cannot be opened, or there is no such camera.
     """
-    require_opacity(opacity)
     name = (
         given.replace(":", "-")
         if is_camera(given)
@@ -121,7 +120,7 @@ def opened(given: str, format_name: str | None = None) -> Iterator[Source]:
 
 def _frames(container: Any, stream: Any, rate: Fraction) -> Iterator[Frame]:
     """Upright, all of the first one's size, their times rising."""
-    last, size = -1, {}
+    last, size = -1, dict[str, int]()
     step = max(1, round(1 / (rate * (stream.time_base or 1 / rate))))
     for frame in container.decode(stream):
         size = size or {"width": frame.width, "height": frame.height}
