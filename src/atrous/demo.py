@@ -74,15 +74,23 @@ def page(predictor: Predictor, opacity: float = 0.5) -> Any:
                 slider = gr.Slider(0, 1, opacity, label="opacity")
                 toggles = gr.CheckboxGroup([], label="classes shown")
             with gr.Column(scale=3):
-                overlay = gr.Image(label="prediction", interactive=False, format="png")
+                overlay = gr.Image(
+                    label="prediction", interactive=False, format="png", buttons=["download", "fullscreen"]
+                )
                 latency = gr.Markdown()
                 areas = gr.HTML()
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         picture.change(
             run, [picture, slider], [seen, overlay, toggles, areas, latency], api_visibility="private"
         )
         for part in (slider, toggles):
-            part.input(redraw, [seen, slider, toggles], overlay, trigger_mode="always_last", **quiet)
+            part.input(
+                redraw,
+                [seen, slider, toggles],
+                overlay,
+                trigger_mode="always_last",
+                show_progress="hidden",
+                api_visibility="private",
+            )
     return blocks
 
 

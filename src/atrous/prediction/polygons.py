@@ -1,7 +1,7 @@
 """Regions of a class as polygons along the edges of pixels: drawn again they give the same pixels."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ class Region(NamedTuple):
     """Pixels of one class that touch at their sides.
 
     outer, holes: int32 (K, 2), x and y of the corners, in pixels from the picture's upper left corner; the
-        first is not repeated.  The shoelace formula gives the outer ring a positive area, holes a negative one.
+        first is not repeated.  By the shoelace formula the outer ring's area is positive, a hole's negative.
     area: in pixels.  box: left, top, width, height.
     mask: bool, the pixels within the box.
     """
@@ -60,11 +60,12 @@ def _rings(mask: NDArray[np.bool_], left: int, top: int) -> tuple[Ring, tuple[Ri
     return _turned(outer, 1), tuple(_turned(hole, -1) for hole in holes)
 
 
-def _corners(ring: Ring) -> Ring:
+def _corners(points: NDArray[Any]) -> Ring:
     """Without points that repeat, and those between two corners."""
+    ring = points.astype(np.int32)
     ring = ring[(ring != np.roll(ring, 1, axis=0)).any(1)]
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
-    corners: Ring = ring[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]].astype(np.int32)
+    corners: Ring = ring[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
     return corners
 
 
