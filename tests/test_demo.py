@@ -1,5 +1,7 @@
 """The page, in a real browser: a picture goes in; what is seen changes without the network."""
 
+import gc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -30,6 +32,17 @@ def test_the_table_is_the_legend_largest_first_and_names_are_no_html():
     assert "<ground>" not in table
 
 
+# Gradio's own: of files that it serves, and of ports that it tries
+leaks = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+@pytest.fixture
+def collected():
+    """What a test leaves is collected while its warnings are ignored."""
+    yield
+    gc.collect()
+
+
 def changed(page, before):
     """Wait until the prediction is another picture; its address."""
     page.wait_for_function(
@@ -38,7 +51,8 @@ def changed(page, before):
     return page.locator("img").last.get_attribute("src")
 
 
-def test_a_picture_is_predicted_once_and_drawn_again(varied, browser, tmp_path, monkeypatch):
+@leaks
+def test_a_picture_is_predicted_once_and_drawn_again(varied, browser, tmp_path, monkeypatch, collected):
     pytest.importorskip("gradio")
     from atrous.demo import page, serve
 
@@ -73,7 +87,7 @@ def test_a_picture_is_predicted_once_and_drawn_again(varied, browser, tmp_path, 
         changed(opened, second)
         assert runs == [1]
         assert foreign == []
-        opened.get_by_label("Clear").first.click()
+        opened.get_by_label("Remove Image").first.click()
         opened.get_by_text("64x48 pixels in").wait_for(state="detached")
         opened.set_input_files("input[type=file]", tmp_path / "broken.png")
         opened.get_by_text("cannot be read as a picture").first.wait_for()
@@ -98,7 +112,8 @@ def test_wrong_options_are_told(composed, options, said):
         demo(composed("demo", *options))
 
 
-def test_a_port_that_is_taken_is_told(varied):
+@leaks
+def test_a_port_that_is_taken_is_told(varied, collected):
     pytest.importorskip("gradio")
     import socket
 

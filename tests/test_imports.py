@@ -22,8 +22,8 @@ FLOORS = {
     "data.datamodule": 2,
     "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "filling": 3, "inspection": 3, "predictions": 3,
-    "prediction": 3, "demo": 3, "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
-    "build": 4, "comparison": 4, "folders": 4, "sentences": 4,
+    "prediction": 3, "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
+    "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4,
     "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
 }  # fmt: skip
 LIBRARIES = {

@@ -46,6 +46,6 @@ def predict(cfg: DictConfig) -> None:
     if unreadable:
         raise ValueError(
             f"{len(unreadable)} of {len(said) + len(unreadable)} inputs could not be read to their end; "
-            f"{output / build.PREDICTED} lists them, the first: {unreadable[0]['reason']}"
+            f"{Path(cfg.output, build.PREDICTED)} lists them, the first: {unreadable[0]['reason']}"
         )
-    print(f"{len(said)} predicted, in {output}")
+    print(f"{len(said)} predicted, in {cfg.output}")
