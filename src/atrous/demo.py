@@ -108,6 +108,7 @@ def serve(blocks: Any, host: str, port: int | None, wait: bool = True) -> str:
             server_port=port,
             prevent_thread_lock=True,
             share=False,
+            show_error=True,
             quiet=True,
             footer_links=[],
             theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACE),
