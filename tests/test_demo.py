@@ -1,13 +1,15 @@
 """The page, in a real browser: a picture goes in; what is seen changes without the network."""
 
 import gc
+import socket
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import atrous
-from atrous.demo import Shown, area_table, draw
+from atrous.demo import Shown, area_table, draw, page, serve
 from atrous.labels import label_set
 
 LABELS = label_set("mine", {"<ground>": [10, 20, 30], "cat": [200, 100, 0], "dog": None})
@@ -54,8 +56,6 @@ def changed(page, before):
 @leaks
 def test_a_picture_is_predicted_once_and_drawn_again(varied, browser, tmp_path, monkeypatch, collected):
     pytest.importorskip("gradio")
-    from atrous.demo import page, serve
-
     model = atrous.load(varied, device="cpu")
     runs = []
     label = model.label
@@ -113,16 +113,26 @@ def test_wrong_options_are_told(composed, options, said):
         demo(composed("demo", *options))
 
 
-@leaks
-def test_a_port_that_is_taken_is_told(varied, collected):
-    pytest.importorskip("gradio")
-    import socket
+def test_what_is_not_installed_is_told(composed, monkeypatch):
+    from atrous.commands.demo import demo
+    from atrous.prediction.video import pyav
 
-    from atrous.demo import page, serve
+    monkeypatch.setattr("atrous.build.predicting.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"pip install atrous\[demo\]"):
+        demo(composed("demo", "checkpoint=a"))
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ValueError, match=r"pip install atrous\[video\]"):
+        pyav()
+
+
+def test_an_address_that_cannot_be_opened_is_told():
+    pytest.importorskip("gradio")
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ValueError, match=f"port={port}: cannot be opened"):
-            serve(page(atrous.load(varied, device="cpu")), "127.0.0.1", port, wait=False)
+            serve(None, "127.0.0.1", port)
+        with pytest.raises(ValueError, match=r"host=192\.0\.2\.1 port=None: cannot be opened"):
+            serve(None, "192.0.2.1", None)

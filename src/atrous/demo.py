@@ -2,7 +2,9 @@
 
 import html
 import os
+import socket
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -48,7 +50,7 @@ def page(predictor: Predictor, opacity: float = 0.5) -> Any:
             start = time.perf_counter()
             indices = predictor.predict(image)
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(str(error).replace(path, Path(path).name), print_exception=False) from error
         seconds = time.perf_counter() - start
         found = shares(indices, labels)
         seen = Shown(shrink(image, LONGEST), shrink_indices(indices, LONGEST))
@@ -102,25 +104,34 @@ def serve(blocks: Any, host: str, port: int | None, wait: bool = True) -> str:
     """
     import gradio as gr
 
-    try:
-        _, address, _ = blocks.launch(
-            server_name=host,
-            server_port=port,
-            prevent_thread_lock=True,
-            share=False,
-            show_error=True,
-            quiet=True,
-            footer_links=[],
-            theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACE),
-        )
-    except OSError as error:
-        raise ValueError(
-            f"host={host} port={port}: cannot be opened ({error}); choose another port"
-        ) from error
+    _require_address(host, port)
+    _, address, _ = blocks.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=True,
+        share=False,
+        show_error=True,
+        quiet=True,
+        footer_links=[],
+        theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACE),
+    )
     if wait:
         print(f"the page: {address}     (Ctrl-C ends it)")
         blocks.block_thread()
     return str(address)
+
+
+def _require_address(host: str, port: int | None) -> None:
+    """Raises ValueError: it cannot be opened; Gradio would try a hundred ports, whatever the reason."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, port or 0))
+    except OSError as error:
+        raise ValueError(
+            f"host={host} port={port}: cannot be opened ({error.strerror}); choose another port, or an "
+            "address of this machine: host=127.0.0.1"
+        ) from error
 
 
 def draw(shown: Shown, opacity: float, classes: list[str], labels: LabelSet) -> Pixels:
