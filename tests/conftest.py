@@ -212,3 +212,24 @@ def open_page(browser):
     for page in pages:
         page.close()
     assert wrong == []
+
+
+@pytest.fixture(scope="session")
+def varied(small_run: Path) -> Path:
+    """Weights beside the small run's, of which predictions have several classes."""
+    from dataclasses import replace
+
+    from atrous import checkpoint
+    from atrous.build import redacted
+
+    stored = checkpoint.read(small_run / "last.ckpt")
+    chance = torch.Generator().manual_seed(0)
+    drawn = {
+        name: torch.randn(value.shape, generator=chance)
+        if name.endswith("weight") and value.ndim == 4
+        else value
+        for name, value in stored.state_dict.items()
+    }
+    path = small_run / "varied.safetensors"
+    checkpoint.export_weights(replace(stored, state_dict=drawn), path, redacted(stored.config))
+    return path

@@ -16,14 +16,14 @@ FLOORS = {
     "activations": 1, "compiling": 1, "contents": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.cache": 1, "data.jitter": 1,
-    "data.tags": 2, "data.opening": 2,
+    "data.tags": 2, "data.opening": 2, "data.showing": 2,
     "data.decoders": 2, "data.ring": 2, "data.reading": 2, "data.cached": 2, "data.processes": 2,
     "data.workers": 2, "data.dataset": 2, "data.replacing": 2, "data.statistics": 2, "data.sampler": 2,
     "data.datamodule": 2,
     "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "filling": 3, "inspection": 3, "predictions": 3,
-    "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
-    "build": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
+    "prediction": 3, "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
+    "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
     "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
 }  # fmt: skip
 LIBRARIES = {
@@ -38,7 +38,7 @@ LIBRARIES = {
         "cv2",
     },
     2: {"lightning", "PIL", "kornia_rs", "simplejpeg", "rich", "matplotlib", "jinja2", "markupsafe"},
-    3: {"mlflow", "wandb"},
+    3: {"av", "gradio", "mlflow", "wandb"},
     4: {"hydra", "omegaconf", "yaml"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
@@ -86,6 +86,7 @@ def test_direction(path):
 
 
 LIGHT = (
+    "atrous",
     "atrous.cli",
     "atrous.build",
     "atrous.commands.export_weights",
@@ -94,6 +95,8 @@ LIGHT = (
     "atrous.commands.score",
     "atrous.commands.compare",
     "atrous.commands.inspect",
+    "atrous.commands.predict",
+    "atrous.commands.demo",
     "atrous.inspection",
     "atrous.leaderboard",
     "atrous.data.layouts.camvid",

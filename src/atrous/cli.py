@@ -31,6 +31,8 @@ COMMANDS = {
     "inspect": "look at a data set:       atrous inspect data=camvid",
     "cache": "decode a data set once:   atrous cache data=cityscapes paths.data=FOLDER",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
+    "predict": "pictures and videos:      atrous predict checkpoint=runs/.../best.ckpt input=A output=B",
+    "demo": "try it in a browser:      atrous demo checkpoint=runs/.../best.ckpt",
     "export-weights": "weights for others:       atrous export-weights checkpoint=runs/.../best.ckpt",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",

@@ -16,6 +16,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
     OmegaConf.register_new_resolver("evaluate_folder", _evaluate_folder, replace=True)
     OmegaConf.register_new_resolver("score_folder", _score_folder, replace=True)
+    OmegaConf.register_new_resolver("predict_folder", _predict_folder, replace=True)
     OmegaConf.register_new_resolver("inspect_folder", _inspect_folder, replace=True)
 
 
@@ -65,6 +66,19 @@ def _score_folder(predictions: str | None, output: str | None) -> str:
     if output is None:
         raise ValueError("output is not given: output=FOLDER, for scores and report")
     return output
+
+
+def _predict_folder(checkpoint: str | None, given: str | None, output: str | None) -> str:
+    """The output, which must be given."""
+    if checkpoint is None:
+        raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
+    _existing(checkpoint, "checkpoint")
+    if given is None:
+        raise ValueError("input is not given: input=PICTURE, a folder of pictures, a video, or camera")
+    if output is None:
+        raise ValueError("output is not given: output=FOLDER, a new one")
+    require_local(output, "output")
+    return str(output)
 
 
 def _inspect_folder(output: str | None, runs: str, data: str) -> str:

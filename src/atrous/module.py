@@ -200,14 +200,24 @@ class SegmentationModule(L.LightningModule):
         """Log the scores of the split."""
         self._end_evaluation("test")
 
-    def predict(self, images: Tensor) -> Prediction:
+    def predict(self, images: Tensor, inference: Inference | None = None) -> Prediction:
         """images: uint8 (N, 3, H, W) -> labels uint8 (N, H, W), and how sure the network is of them.
 
+        inference: None: the module's own.
         Always in float32: the precision of the training must not change the score of its weights.
         """
-        mirror = self.labels.mirror_table[: self.labels.num_classes].tolist()
         with torch.autocast(images.device.type, enabled=False):
-            return self.inference(self.net, self.normalize(images), mirror)
+            return (inference or self.inference)(self.net, self.normalize(images), self._mirror)
+
+    def soft(self, images: Tensor, inference: Inference | None = None) -> tuple[Prediction, Tensor]:
+        """As ``predict``, and the probabilities that it chooses the largest of: float32 (N, C, H, W)."""
+        with torch.autocast(images.device.type, enabled=False):
+            return (inference or self.inference).soft(self.net, self.normalize(images), self._mirror)
+
+    @property
+    def _mirror(self) -> list[int]:
+        table: list[int] = self.labels.mirror_table[: self.labels.num_classes].tolist()
+        return table
 
     def _begin_evaluation(self) -> None:
         self._counting, self._seconds = Counting(self.labels, self.boundary_width), []

@@ -25,6 +25,8 @@ def find(
 ) -> dict[Pair, Path]:
     """The files of the pictures' predictions: in ``folder`` or below it, named as the pictures.
 
+    Of a folder that predict or evaluate wrote, those in its predictions/.
+
     A picture that is named by its folders too (a_1, where stems repeat) may lie in such folders (a/1.png).
     ending: what follows a picture's name in the file's.
     allow_missing: leave pictures without one out.
@@ -32,6 +34,8 @@ def find(
     """
     if not folder.is_dir():
         raise ValueError(f"predictions={folder}: no such folder; expected a folder of PNGs")
+    if (folder / PREDICTIONS).is_dir():  # the output of predict or evaluate, with colours and more beside
+        folder = folder / PREDICTIONS
     files = _by_name(folder, ending)
     found: dict[Pair, Path] = {}
     missing = []

@@ -26,6 +26,7 @@ from atrous.build.options import (
     require_whole_split,
     stages,
 )
+from atrous.build.predicting import PREDICTED, predictor, require_demo, require_prediction, writers
 from atrous.build.shown import REDACTED, is_secret, redacted, shown, without_secrets, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
 from atrous.build.training import num_processes, objective, trainer, training
@@ -33,6 +34,7 @@ from atrous.remote import require_local
 
 __all__ = [
     "EVALUATION_DATA",
+    "PREDICTED",
     "REDACTED",
     "as_yaml",
     "cache_folder",
@@ -54,11 +56,14 @@ __all__ = [
     "pairs",
     "plain",
     "plan",
+    "predictor",
     "reader",
     "redacted",
+    "require_demo",
     "require_files",
     "require_local",
     "require_options",
+    "require_prediction",
     "require_whole_split",
     "samples",
     "scored_pairs",
@@ -69,5 +74,6 @@ __all__ = [
     "training",
     "warn_of_small_batches",
     "without_secrets",
+    "writers",
     "written",
 ]

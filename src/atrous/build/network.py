@@ -71,6 +71,7 @@ def _trains_by(cfg: DictConfig, net: "nn.Module") -> "Callable[[nn.Module], Forw
 def evaluation_module(cfg: DictConfig, checkpoint: "Checkpoint") -> "SegmentationModule":
     """The network of a checkpoint with its weights, ready to evaluate."""
     from atrous.checkpoint import load_weights
+    from atrous.metrics.counts import BOUNDARY_WIDTH
     from atrous.module import SegmentationModule
 
     built = SegmentationModule(
@@ -79,7 +80,7 @@ def evaluation_module(cfg: DictConfig, checkpoint: "Checkpoint") -> "Segmentatio
         mean=list(cfg.model.mean),
         std=list(cfg.model.std),
         inference=make(cfg.inference),
-        boundary_width=cfg.boundary_width,
+        boundary_width=cfg.get("boundary_width", BOUNDARY_WIDTH),
     )
     load_weights(built, checkpoint)
     return built

@@ -120,10 +120,7 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
 
     Raises ValueError: the checkpoint's config names what it may not build.
     """
-    missing = [key for key in SCORED if key not in config]
-    if missing:
-        raise ValueError(f"the checkpoint's config has no {missing[0]}: it is none that Atrous trained")
-    run = _opened({key: config[key] for key in SCORED})
+    run = _scored(config)
     unknown = sorted(str(key) for key in cfg.data if key not in EVALUATION_DATA)
     if unknown:
         raise ValueError(
@@ -132,13 +129,8 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
         )
     given = {f"data.{key}": value for key, value in _given(cfg.data).items()}
     given["paths.data"] = _given(cfg.paths)["data"]
-    if "_target_" in cfg.inference:  # a choice of its own
-        run.inference = cfg.inference
-    else:
-        given |= {f"inference.{key}": value for key, value in _given(cfg.inference).items()}
-    for key, value in given.items():
-        if value is not None:
-            OmegaConf.update(run, key, value, merge=False, force_add=True)
+    _infer(run, cfg.inference)
+    _update(run, given)
     OmegaConf.update(run, "paths.output", cfg.paths.output)
     OmegaConf.update(run, "data.splits.test", cfg.split)
     OmegaConf.update(run, "data.limits.test", None)
@@ -146,6 +138,22 @@ def evaluation_config(config: Mapping[str, Any], cfg: DictConfig) -> DictConfig:
     _without_encoder_weights(run)
     require_trusted(plain(run, resolve=True), cfg.allow)
     return run
+
+
+def prediction_config(
+    config: Mapping[str, Any], inference: DictConfig, allow: Sequence[str] = ()
+) -> DictConfig:
+    """What of a checkpoint's config a prediction builds: the network and how it is used; no data.
+
+    inference: as evaluate's, a choice of its own or values that differ.
+    Raises ValueError: as ``evaluation_config``.
+    """
+    run = _scored(config)
+    _infer(run, inference)
+    _without_encoder_weights(run)
+    used = {key: OmegaConf.to_container(run[key], resolve=True) for key in ("model", "inference")}
+    require_trusted(used, allow)
+    return OmegaConf.create(used)
 
 
 def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, Sequence[Pair]]:
@@ -164,6 +172,28 @@ def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, Se
     require_trusted(plain(data), cfg.allow)
     where = layout(data)
     return where, pairs(data, where, ("test",))["test"]
+
+
+def _scored(config: Mapping[str, Any]) -> DictConfig:
+    """The parts of a checkpoint's config that an evaluation takes up.  Raises ValueError: one is missing."""
+    missing = [key for key in SCORED if key not in config]
+    if missing:
+        raise ValueError(f"the checkpoint's config has no {missing[0]}: it is none that Atrous trained")
+    return _opened({key: config[key] for key in SCORED})
+
+
+def _infer(run: DictConfig, inference: DictConfig) -> None:
+    """Another way to get labels from the network, or other values of the one it was trained with."""
+    if "_target_" in inference:  # a choice of its own
+        run.inference = inference
+    else:
+        _update(run, {f"inference.{key}": value for key, value in _given(inference).items()})
+
+
+def _update(run: DictConfig, given: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        if value is not None:
+            OmegaConf.update(run, key, value, merge=False, force_add=True)
 
 
 def _given(cfg: DictConfig) -> dict[str, Any]:

@@ -32,10 +32,11 @@ def content_of(path: Path) -> bytes:
     return content
 
 
-def opened(content: bytes, path: Path, upright: bool = False) -> Image.Image:
+def opened(content: bytes, path: Path, upright: bool = False, deep: bool = False) -> Image.Image:
     """The decoded picture, in its own mode.
 
     upright: refuse one that EXIF turns, of the kinds that ``require_upright`` does not know.
+    deep: take the high bytes of one in colours with 16 bits a channel, which is else refused.
     Raises ValueError: damaged, truncated, of too many pixels, turned, or 16 bits a channel.
     """
     try:
@@ -47,7 +48,7 @@ def opened(content: bytes, path: Path, upright: bool = False) -> Image.Image:
         raise unreadable(path, error) from error
     if turned != UPRIGHT:
         raise _is_turned(path, turned)
-    if deep_color:  # pillow would keep the high bytes without a word
+    if deep_color and not deep:  # pillow would keep the high bytes without a word
         raise ValueError(f"{path}: 16 bits a channel; expected 8 bits: convert it first")
     return image
 

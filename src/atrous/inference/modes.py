@@ -63,12 +63,43 @@ class Inference:
         net: images -> logits (N, C, h, w) of the images' size.  images: float (N, 3, H, W), normalised.
         mirror: the class that each of the C classes is in a mirrored picture; None: itself.
         """
-        sides = (False, True) if self.flip else (False,)
-        views = [(scale, flipped) for scale in self.scales for flipped in sides]
         size = (images.shape[-2], images.shape[-1])
-        if len(views) == 1 and len(list(self._windows(size, self.scales[0]))) == 1:
-            view = View.of(net, images, *views[0], mirror)
+        if (view := self._single_view(net, images, mirror)) is not None:
             return of_logits(view.rows, (len(images), *size), view.row_bytes, images.device)
+        return of_probabilities(self._averaged(net, images, mirror))
+
+    def soft(
+        self, net: nn.Module, images: Tensor, mirror: Sequence[int] | None = None
+    ) -> tuple[Prediction, Tensor]:
+        """What a call gives, and the probabilities behind it: float32 (N, C, H, W), in [0, 1], 1 over C.
+
+        Arguments as of a call.  Beside the probabilities nothing of their size is kept.
+        """
+        if (view := self._single_view(net, images, mirror)) is None:
+            averaged = self._averaged(net, images, mirror).clamp_(max=1.0)
+            return of_probabilities(averaged), averaged
+        num, size = len(images), (images.shape[-2], images.shape[-1])
+        prediction = of_logits(view.rows, (num, *size), view.row_bytes, images.device)
+        found = images.new_empty((num, view.rows(0, 1).shape[1], *size), dtype=torch.float32)
+        for top, bottom in strips(size[0], view.row_bytes):
+            found[..., top:bottom, :] = view.rows(top, bottom).float().softmax(1)
+        return prediction, found
+
+    def _views(self) -> list[tuple[float, bool]]:
+        """Scale, and whether it is mirrored, of each view."""
+        sides = (False, True) if self.flip else (False,)
+        return [(scale, flipped) for scale in self.scales for flipped in sides]
+
+    def _single_view(self, net: nn.Module, images: Tensor, mirror: Sequence[int] | None) -> View | None:
+        """What the network says where it sees each picture once, whole; None: there is more to average."""
+        views, size = self._views(), (images.shape[-2], images.shape[-1])
+        if len(views) > 1 or len(list(self._windows(size, self.scales[0]))) > 1:
+            return None
+        return View.of(net, images, *views[0], mirror)
+
+    def _averaged(self, net: nn.Module, images: Tensor, mirror: Sequence[int] | None) -> Tensor:
+        """The mean of the probabilities over windows and views, float32 (N, C, H, W)."""
+        views, size = self._views(), (images.shape[-2], images.shape[-1])
         total: Tensor | None = None
         for scale, flipped in views:
             windows = list(self._windows(size, scale))
@@ -83,7 +114,7 @@ class Inference:
                     total = images.new_zeros((len(images), num_classes, *size), dtype=torch.float32)
                 _add(total, view, some, share)
         assert total is not None
-        return of_probabilities(total)
+        return total
 
     def seen(self, size: Sequence[int]) -> Counter[tuple[int, int]]:
         """How often the network sees an input of (height, width) for one picture of (height, width)."""

@@ -38,6 +38,19 @@ class Indices:
 
 
 @dataclass(frozen=True)
+class Colors:
+    """The label set's colours; as a palette, so that the file's values are class indices all the same."""
+
+    folder: str = "colors"
+
+    def __call__(self, indices: NDArray[np.uint8], labels: LabelSet) -> Image.Image:
+        """A palette picture."""
+        image = Image.fromarray(indices)
+        image.putpalette(labels.palette.tobytes())
+        return image
+
+
+@dataclass(frozen=True)
 class RawIds:
     """The label files' own ids, grey, as Cityscapes' server takes them; of several, the smallest."""
 

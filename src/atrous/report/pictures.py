@@ -1,5 +1,6 @@
 """Pictures of predictions: image, truth, prediction and errors side by side, over a legend."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -17,6 +18,11 @@ FONT_SIZE = 14
 def colorize(indices: Pixels, labels: LabelSet) -> Pixels:
     """uint8 (H, W) class indices -> uint8 (H, W, 3) in the label set's colours."""
     return labels.palette[indices]
+
+
+def blend(image: Pixels, colors: Pixels, opacity: float) -> Pixels:
+    """uint8 (H, W, 3): the picture with colours, uint8 (H, W, 3), over it.  opacity: of these, 0 to 1."""
+    return cv2.addWeighted(image, 1 - opacity, colors, opacity, 0).astype(np.uint8, copy=False)
 
 
 def error_map(predicted: Pixels, truth: Pixels, labels: LabelSet) -> Pixels:

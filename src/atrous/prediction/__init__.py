@@ -1,0 +1,1 @@
+"""Predictions of pictures that have no labels: read, predicted, written."""

@@ -1,0 +1,220 @@
+"""Videos, streams and cameras: frame after frame, with memory for a few."""
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from atrous.prediction.inputs import CAMERA, STREAMS, is_camera
+from atrous.prediction.pictures import predict_images
+from atrous.prediction.predictor import Predictor
+from atrous.prediction.writers import Predicted, Writer
+
+Pixels = NDArray[np.uint8]
+MILLISECONDS = Fraction(1, 1000)
+
+
+class Frame(NamedTuple):
+    """image: uint8 (H, W, 3), upright.  time: when it is shown, in units of the source's clock."""
+
+    image: Pixels
+    time: int
+
+
+class Source(NamedTuple):
+    """Frames and what is known of them.  clock: seconds a unit of time.  num_frames: None: not known."""
+
+    frames: Iterator[Frame]
+    rate: Fraction
+    clock: Fraction
+    num_frames: int | None
+
+
+def predict_video(
+    predictor: Predictor,
+    given: str,
+    writers: Sequence[Writer],
+    output: Path,
+    batch_size: int,
+    opacity: float,
+    seconds: float | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Write the video with the classes' colours over it, and by ``writers`` each frame of it.
+
+    Ctrl-C ends it: what was predicted until then is a whole video.
+    Returns what predictions.json says of it, and what could not be read.
+    Raises ValueError: it cannot be opened, or there is no such camera.
+    """
+    name = (
+        given.replace(":", "-")
+        if is_camera(given)
+        else ("stream" if given.startswith(STREAMS) else Path(given).stem)
+    )
+    unreadable: list[dict[str, str]] = []
+    path = output / f"{name}.mp4"
+    number = 0
+    with opened(given) as source, Progress(transient=True) as progress, suppress(KeyboardInterrupt):
+        task = progress.add_task("predict", total=source.num_frames)
+        with closing_video(path, source) as write:
+            frames = _readable(source.frames, given, unreadable)
+            for some in _batches(_until(frames, source.clock, seconds), batch_size):
+                images = [frame.image for frame in some]
+                indices, soft = predict_images(predictor, images, writers)
+                for place, frame in enumerate(some):
+                    write(predictor.overlay(frame.image, indices[place], opacity), frame.time)
+                    own = None if soft is None else soft[place]
+                    predicted = Predicted(
+                        f"{given}#{number}",
+                        f"{name}/{number:06d}",
+                        frame.image,
+                        indices[place],
+                        own,
+                        predictor.labels,
+                    )
+                    for writer in writers:
+                        writer(output, predicted)
+                    number += 1
+                progress.advance(task, len(some))
+    for writer in writers:
+        writer.finish(output, predictor.labels)
+    if not number and not unreadable:
+        unreadable.append({"input": given, "reason": f"{given}: holds no frames"})
+    said = {"input": given, "name": name, "frames": number, "frames_per_second": float(source.rate)}
+    return ([said] if number else []), unreadable
+
+
+@contextmanager
+def opened(given: str, format_name: str | None = None) -> Iterator[Source]:
+    """A video's frames, or a camera's.  format_name: of FFmpeg; None: what the file says.
+
+    Raises ValueError: it cannot be opened, or holds no video.
+    """
+    if is_camera(given):
+        with _camera(given) as source:
+            yield source
+        return
+    av = pyav()
+    try:
+        container = av.open(given, format=format_name)
+    except (av.error.FFmpegError, OSError) as error:
+        raise ValueError(f"input={given}: cannot be opened as a video ({error.strerror})") from error
+    with container:
+        if not container.streams.video:
+            raise ValueError(f"input={given}: holds no video")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        yield Source(
+            _frames(container, stream, rate), rate, stream.time_base or 1 / rate, stream.frames or None
+        )
+
+
+def _frames(container: Any, stream: Any, rate: Fraction) -> Iterator[Frame]:
+    """Upright, all of the first one's size, their times rising."""
+    last, size = -1, dict[str, int]()
+    step = max(1, round(1 / (rate * (stream.time_base or 1 / rate))))
+    for frame in container.decode(stream):
+        size = size or {"width": frame.width, "height": frame.height}
+        image = frame.to_ndarray(format="rgb24", **size)
+        last = max(last + 1, frame.pts) if frame.pts is not None else last + step
+        yield Frame(np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90))), last)
+
+
+@contextmanager
+def _camera(given: str) -> Iterator[Source]:
+    """OpenCV's, since PyAV's wheels open no cameras."""
+    number = given.removeprefix(CAMERA).removeprefix(":") or "0"
+    if not number.isdecimal():
+        raise ValueError(f"input={given}: expected camera, or camera:1 and so on")
+    camera = cv2.VideoCapture(int(number))
+    try:
+        if not camera.isOpened():
+            raise ValueError(
+                f"input={given}: no camera {number} here, or another program has it; a camera of the network "
+                "is given by its address: input=rtsp://..."
+            )
+        rate = Fraction(camera.get(cv2.CAP_PROP_FPS) or 30).limit_denominator(1000)
+        yield Source(_shots(camera), rate, MILLISECONDS, None)
+    finally:
+        camera.release()
+
+
+def _shots(camera: Any) -> Iterator[Frame]:
+    start, last = time.monotonic(), -1
+    while (shot := camera.read())[0]:
+        last = max(last + 1, int(1000 * (time.monotonic() - start)))
+        yield Frame(cv2.cvtColor(shot[1], cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False), last)
+
+
+def _readable(frames: Iterator[Frame], given: str, unreadable: list[dict[str, str]]) -> Iterator[Frame]:
+    """The frames up to one that is damaged, which is listed."""
+    from av.error import FFmpegError
+
+    try:
+        yield from frames
+    except FFmpegError as error:
+        unreadable.append({"input": given, "reason": f"{given}: damaged ({error.strerror})"})
+
+
+def _until(frames: Iterator[Frame], clock: Fraction, seconds: float | None) -> Iterator[Frame]:
+    first: int | None = None
+    for frame in frames:
+        first = frame.time if first is None else first
+        if seconds is not None and (frame.time - first) * clock >= seconds:
+            return
+        yield frame
+
+
+def _batches(frames: Iterator[Frame], batch_size: int) -> Iterator[list[Frame]]:
+    while some := list(itertools.islice(frames, batch_size)):
+        yield some
+
+
+@contextmanager
+def closing_video(path: Path, source: Source) -> Iterator[Any]:
+    """write(image, time): a frame, uint8 (H, W, 3), of an H.264 video at the source's times."""
+    av = pyav()
+    codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+    stream: Any = None
+    with av.open(str(path), "w") as container:
+
+        def write(image: Pixels, when: int) -> None:
+            nonlocal stream
+            height, width = image.shape[:2]
+            if stream is None:
+                stream = container.add_stream(codec, rate=source.rate)
+                # the colours of a pixel pair are stored once: sides are even
+                stream.width, stream.height, stream.pix_fmt = (
+                    width + width % 2,
+                    height + height % 2,
+                    "yuv420p",
+                )
+                stream.codec_context.time_base = source.clock
+            even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+            frame = av.VideoFrame.from_ndarray(even, format="rgb24")
+            frame.pts, frame.time_base = when, source.clock
+            container.mux(stream.encode(frame))
+
+        try:
+            yield write
+        finally:
+            if stream is not None:
+                container.mux(stream.encode(None))
+
+
+def pyav() -> ModuleType:
+    """PyAV.  Raises ValueError: it is not installed."""
+    try:
+        import av
+    except ImportError as error:
+        raise ValueError("a video needs PyAV: pip install atrous[video]") from error
+    return av

@@ -1,0 +1,138 @@
+"""atrous.load(...).predict: what evaluate predicts, of pictures of any kind."""
+
+import numpy as np
+import pytest
+from conftest import compose_command
+from PIL import Image
+
+import atrous
+from atrous.commands.evaluate import evaluate
+
+
+@pytest.fixture(scope="module")
+def model(varied):
+    return atrous.load(varied, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures(scenes, small_run):
+    return sorted(scenes.rglob("val/images/*.png"))
+
+
+@pytest.fixture(scope="module")
+def evaluated(varied, scenes, tmp_path_factory):
+    """The folder of the evaluation of these weights."""
+    output = tmp_path_factory.mktemp("evaluated")
+    where = [f"checkpoint={varied}", f"data.root={scenes}", "split=val", "trainer=cpu", f"output={output}"]
+    evaluate(compose_command("evaluate", [*where, "data.num_workers=0", "pictures=0"], output))
+    return output
+
+
+def test_labels_are_those_of_evaluate(model, pictures, evaluated):
+    assert len(pictures) == 5
+    found = model.predict(pictures, batch_size=2)
+    classes = set()
+    for path, labels in zip(pictures, found, strict=True):
+        assert labels.dtype == np.uint8
+        assert np.array_equal(labels, np.array(Image.open(evaluated / "predictions" / path.name)))
+        classes |= set(np.unique(labels))
+    assert len(classes) > 1  # or anything would be equal
+
+
+def test_paths_pictures_and_arrays_are_the_same(model, pictures):
+    image = Image.open(pictures[0])
+    found = model.predict(pictures[0])
+    assert np.array_equal(found, model.predict(str(pictures[0])))
+    assert np.array_equal(found, model.predict(image))
+    assert np.array_equal(found, model.predict(np.array(image)))
+    assert np.array_equal(model.predict([]), [])
+
+
+def test_sizes_in_a_list_may_differ(model, pictures):
+    small = Image.open(pictures[0]).resize((48, 32))
+    found = model.predict([small, pictures[0], small])
+    assert [labels.shape for labels in found] == [(32, 48), (64, 64), (32, 48)]
+    assert np.array_equal(found[0], model.predict(small))
+
+
+def test_a_turned_picture_is_predicted_as_it_is_shown(model, pictures, tmp_path):
+    image = Image.open(pictures[0])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    assert np.array_equal(model.predict(tmp_path / "turned.png"), model.predict(image))
+
+
+def test_probabilities_are_those_behind_the_labels(model, varied, pictures):
+    views = atrous.load(
+        varied, device="cpu", inference={"flip": True, "window": [48, 48], "stride": [32, 32]}
+    )
+    for each in (model, views):
+        found = each.probabilities(pictures[0])
+        assert found.shape == (5, 64, 64)
+        assert found.dtype == np.float32
+        assert np.allclose(found.sum(0), 1, atol=1e-5)
+        assert np.array_equal(found.argmax(0), each.predict(pictures[0]))
+    assert not np.array_equal(views.probabilities(pictures[0]), model.probabilities(pictures[0]))
+
+
+def test_large_pictures_are_seen_in_windows(varied, pictures, monkeypatch):
+    monkeypatch.setattr("atrous.prediction.predictor.WINDOW", (48, 48))
+    monkeypatch.setattr("atrous.prediction.predictor.STRIDE", (32, 32))
+    large = atrous.load(varied, device="cpu", windows_above=64 * 64 - 1)
+    windows = atrous.load(varied, device="cpu", inference={"window": [48, 48], "stride": [32, 32]})
+    assert large.in_windows((64, 64))
+    assert not large.in_windows((63, 64))
+    assert np.array_equal(large.predict(pictures[0]), windows.predict(pictures[0]))
+
+
+def test_colors_and_overlay(model, pictures):
+    labels = model.predict(pictures[0])
+    assert np.array_equal(model.color(labels)[3, 4], model.labels.colors[labels[3, 4]])
+    assert np.array_equal(model.overlay(pictures[0], labels, 0), np.array(Image.open(pictures[0])))
+    assert np.array_equal(model.overlay(pictures[0], labels, 1), model.color(labels))
+    with pytest.raises(ValueError, match=r"labels of shape \(3, 3\) for a picture"):
+        model.overlay(pictures[0], labels[:3, :3])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"device": "cuda:7"}, "device=cuda:7: not here"),
+        ({"device": "fast"}, "device=fast: not here"),
+        (
+            {"inference": {"windw": [1, 1]}},
+            r"inference.windw: no such option; known here: scales, flip, window",
+        ),
+        ({"inference": {"window": [32, 32]}}, r"inference.window=\[32, 32\], inference.stride=None"),
+        ({"windows_above": 0}, "windows_above=0: expected a number of pixels"),
+    ],
+)
+def test_wrong_options_are_told(varied, options, said):
+    with pytest.raises(ValueError, match=said):
+        atrous.load(varied, **{"device": "cpu", **options})
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (np.zeros((4, 4, 3)), r"an array of float64 \(4, 4, 3\); expected uint8"),
+        (np.zeros((4, 4), np.uint8), r"an array of uint8 \(4, 4\); expected uint8 \(H, W, 3\)"),
+        ("nowhere.png", "nowhere.png"),
+        ("https://there/a.png", "picture=https://there/a.png: an address"),
+        (7, "a picture as int; expected a path"),
+    ],
+)
+def test_wrong_pictures_are_told(model, picture, said):
+    with pytest.raises(ValueError, match=said):
+        model.predict(picture)
+
+
+def test_a_config_that_names_other_things_is_refused(small_run, tmp_path):
+    import torch
+
+    content = torch.load(small_run / "last.ckpt", weights_only=True)
+    content["atrous"]["config"]["model"]["net"] = {"_target_": "os.system", "command": "true"}
+    torch.save(content, tmp_path / "harm.ckpt")
+    with pytest.raises(ValueError, match="none of the parts that a checkpoint may build"):
+        atrous.load(tmp_path / "harm.ckpt")
