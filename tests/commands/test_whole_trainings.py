@@ -29,6 +29,7 @@ def test_camvid_learns_more_than_the_mean_picture(command, real_data):
         "experiment=camvid_cpu",
         "trainer.max_steps=40",
         "scheduler.warmup_steps=5",
+        "data.limits.val=8",
         "hydra.run.dir=run",
     )
     command.succeed("train.py", *options, timeout=900)

@@ -32,7 +32,7 @@ def test_wrong_input_is_told_once(trainings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.faults), 1])
 @pytest.mark.parametrize("action", [pytest.param("raise", marks=pytest.mark.faults), "KILL"])
 def test_as_people_start_it(action, rank, command, trainings):
     """With the process that starts the two, which ends with the status of the one that failed."""
