@@ -83,7 +83,10 @@ def test_help_lists_what_can_be_chosen_and_what_was():
         ),
         (["paths.data=/a (b)"], "'paths.data=/a (b)': its value cannot be read (mismatched input"),
         (["seed=1 model=unet"], "'seed=1 model=unet': its value cannot be read"),
-        (["checkpoint=x"], "checkpoint: no such option; it belongs to evaluate, export-weights; known here:"),
+        (
+            ["checkpoint=x"],
+            "checkpoint: no such option; it belongs to demo, evaluate, export-weights, predict; known here:",
+        ),
         (
             ["data/sorce=csv"],
             "data/sorce: no such option, did you mean data/source; a group of choices is one",
