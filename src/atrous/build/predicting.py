@@ -35,8 +35,11 @@ def require_prediction(cfg: DictConfig) -> None:
         isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0
     ):
         raise ValueError(f"seconds={seconds}: expected a time above 0, or null")
-    _require_opacity(cfg)
     _require_new(Path(cfg.paths.output), Path(cfg.input))
+
+    from atrous.prediction.writers import require_opacity
+
+    require_opacity(cfg.opacity)
 
 
 def require_demo(cfg: DictConfig) -> None:
@@ -48,15 +51,12 @@ def require_demo(cfg: DictConfig) -> None:
     for key in ("host", "device"):
         if not isinstance(cfg[key], str):
             raise ValueError(f"{key}={cfg[key]}: expected a text")
-    _require_opacity(cfg)
     if find_spec("gradio") is None:
         raise ValueError("demo needs Gradio: pip install atrous[demo]")
 
+    from atrous.prediction.writers import require_opacity
 
-def _require_opacity(cfg: DictConfig) -> None:
-    value = cfg.opacity
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"opacity={value}: expected a share from 0 to 1")
+    require_opacity(cfg.opacity)
 
 
 def _require_new(output: Path, given: Path) -> None:
@@ -74,10 +74,10 @@ def _require_new(output: Path, given: Path) -> None:
 
 def predictor(
     checkpoint: "Checkpoint",
-    device: str = "auto",
-    inference: Mapping[str, Any] | DictConfig | None = None,
-    windows_above: int | None = None,
-    allow: Sequence[str] = (),
+    device: str,
+    inference: Mapping[str, Any] | DictConfig | None,
+    windows_above: int | None,
+    allow: Sequence[str],
 ) -> "Predictor":
     """The network of a checkpoint on a device.
 

@@ -25,8 +25,7 @@ Picture = str | os.PathLike[str] | Image.Image | Pixels
 Pictures = list[Picture] | tuple[Picture, ...]
 Item = TypeVar("Item")
 
-# A larger picture is seen in windows, whatever the checkpoint was evaluated with: few memories hold it whole.
-WINDOWS_ABOVE = 16_000_000
+# Of pictures that few memories hold whole.
 WINDOW, STRIDE = (1024, 1024), (768, 768)
 
 
@@ -37,9 +36,7 @@ class Predictor:
     windows_above: pixels of a picture above which it is seen in windows; None: never.
     """
 
-    def __init__(
-        self, module: SegmentationModule, device: torch.device, windows_above: int | None = WINDOWS_ABOVE
-    ) -> None:
+    def __init__(self, module: SegmentationModule, device: torch.device, windows_above: int | None) -> None:
         self.module = module.eval().to(device)
         self.device = device
         self.windows_above = windows_above
