@@ -99,6 +99,16 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
     return output
 
 
+@pytest.fixture(scope="session")
+def val_images(tmp_path_factory: pytest.TempPathFactory, scenes: Path, small_run: Path) -> Path:
+    """A folder with the small run's val pictures alone: other tests put other scenes beside them."""
+    folder = tmp_path_factory.mktemp("val") / "images"
+    folder.mkdir()
+    for number in range(5):
+        shutil.copy(scenes / "v1-64" / "val" / "images" / f"{number:04d}.png", folder)
+    return folder
+
+
 class Command:
     """A command in a process of its own."""
 

@@ -16,27 +16,17 @@ from atrous.commands.score import score
 EVERYTHING = "write=[indices,raw_ids,colors,overlays,coco,geojson,probabilities]"
 
 
-@pytest.fixture(scope="module")
-def images(scenes, small_run, tmp_path_factory):
-    """The small run's val split alone: other tests put other scenes beside it."""
-    folder = tmp_path_factory.mktemp("val") / "images"
-    folder.mkdir()
-    for number in range(5):
-        shutil.copy(scenes / "v1-64" / "val" / "images" / f"000{number}.png", folder)
-    return folder
-
-
 def predicted(output, varied, given, *options):
     where = [f"checkpoint={varied}", f"input={given}", f"output={output}", "device=cpu"]
     predict(compose_command("predict", [*where, *options], output))
     return json.loads((output / "predictions.json").read_text())
 
 
-def test_everything_is_written_and_what_cannot_be_read_is_listed(command, varied, images, tmp_path):
+def test_everything_is_written_and_what_cannot_be_read_is_listed(command, varied, val_images, tmp_path):
     given = tmp_path / "given"
-    shutil.copytree(images, given / "scenes")
-    shutil.copy(images / "0000.png", given / "same.png")
-    Image.open(images / "0001.png").save(given / "same.bmp")
+    shutil.copytree(val_images, given / "scenes")
+    shutil.copy(val_images / "0000.png", given / "same.png")
+    Image.open(val_images / "0001.png").save(given / "same.bmp")
     (given / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     where = (f"checkpoint={varied}", "input=given", "output=out", "device=cpu")
     said = command.fail("-m", "atrous", "predict", *where, EVERYTHING, "batch_size=2")
@@ -71,7 +61,7 @@ def test_everything_is_written_and_what_cannot_be_read_is_listed(command, varied
     assert "out: holds predictions; choose a new folder" in command.fail("-m", "atrous", "predict", *where)
 
 
-def test_score_of_predictions_is_the_evaluation(varied, scenes, images, tmp_path):
+def test_score_of_predictions_is_the_evaluation(varied, scenes, val_images, tmp_path):
     where = [f"data.root={scenes}", "split=val", "pictures=0"]
     evaluate_where = [
         f"checkpoint={varied}",
@@ -80,7 +70,7 @@ def test_score_of_predictions_is_the_evaluation(varied, scenes, images, tmp_path
         f"output={tmp_path / 'first'}",
     ]
     evaluate(compose_command("evaluate", [*evaluate_where, *where], tmp_path / "first"))
-    predicted(tmp_path / "out", varied, images)
+    predicted(tmp_path / "out", varied, val_images)
     score_where = [f"predictions={tmp_path / 'out'}", f"output={tmp_path / 'again'}", "data=synthetic"]
     tiny = [option for option in TINY if option.startswith("data.layout")]
     score(compose_command("score", [*score_where, *where, *tiny], tmp_path / "again"))
@@ -130,9 +120,9 @@ def test_a_video_is_written(varied, tmp_path):
         (["device=3"], "device=3: expected a text"),
     ],
 )
-def test_wrong_options_are_told(varied, images, tmp_path, options, said):
+def test_wrong_options_are_told(varied, val_images, tmp_path, options, said):
     with pytest.raises(ValueError, match=said):
-        predicted(tmp_path / "out", varied, images, *options)
+        predicted(tmp_path / "out", varied, val_images, *options)
 
 
 def test_an_output_inside_the_input_is_refused(varied, tmp_path):

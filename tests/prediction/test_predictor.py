@@ -15,8 +15,8 @@ def model(varied):
 
 
 @pytest.fixture(scope="module")
-def pictures(scenes, small_run):
-    return sorted(scenes.rglob("val/images/*.png"))
+def pictures(val_images):
+    return sorted(val_images.glob("*.png"))
 
 
 @pytest.fixture(scope="module")
