@@ -17,8 +17,7 @@ from omegaconf import OmegaConf
 from atrous import completion, launching
 from atrous.answering import answering, stop
 from atrous.configs import choices, config_folder, described, groups, propose
-from atrous.folders import register_resolvers
-from atrous.running import Task
+from atrous.running import Task, prepare
 from atrous.spelling import HYDRA_OPTIONS, hydra_options, option_pairs, quoted, require_readable
 
 COMMANDS = {
@@ -50,7 +49,7 @@ def main(command: str | None = None) -> None:
         command, argv = argv[0], argv[1:]
     if command not in COMMANDS:
         stop(f"no command '{command}'{propose(command, list(COMMANDS))}\n\n{_usage()}")
-    register_resolvers()
+    prepare()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves errors to us
     launching.end_with_launcher()
     with answering():

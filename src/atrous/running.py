@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class Task:
         return cls(command, tuple(argv), tuple(sys.argv), (sys.executable, *begin), os.getpid())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Where it arrives, a config's own functions must be there, and an end of who sent it be seen."""
+        """Where it arrives, a config's own functions must be there, and who sent it be watched."""
         return _arrived, (self.command, self.argv, self.original, self.program, self.process)
 
     def __call__(self, cfg: DictConfig) -> Any:
@@ -88,8 +89,16 @@ class Task:
         return [begin + name for name in names]
 
 
-def _arrived(command: str, *fields: Any) -> Task:
+def prepare() -> None:
+    """What a process needs that reads configs."""
     register_resolvers()
+    # Our defaults of a launcher have the name that its plug-in gives to its own, and are checked against them.
+    same = r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema with the same name"
+    warnings.filterwarnings("ignore", message=same)
+
+
+def _arrived(command: str, *fields: Any) -> Task:
+    prepare()
     task = Task(command, *fields)
     if task.process != os.getpid():
         launching.end_with_parent()
