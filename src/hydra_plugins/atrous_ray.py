@@ -5,6 +5,7 @@ takes a launcher from the package hydra_plugins alone.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
+
+from atrous.sweeping import Failed
 
 
 class RayLauncher(Launcher):
@@ -50,7 +53,7 @@ class RayLauncher(Launcher):
             for config in configs
         ]
         try:
-            return [_result(ray, job) for job in jobs]
+            return [self._result(ray, job, config) for job, config in zip(jobs, configs, strict=True)]
         except BaseException:
             for job in jobs:
                 ray.cancel(job, force=True)
@@ -73,6 +76,18 @@ class RayLauncher(Launcher):
             uses = config.get("trainer", {}).get("accelerator") != "cpu"
             gpus = num_processes(config) if uses and ray.cluster_resources().get("GPU") else 0
         return {"num_cpus": self.num_cpus, "num_gpus": gpus, "max_retries": self.max_retries}
+
+    def _result(self, ray: Any, job: Any, config: DictConfig) -> JobReturn:
+        """What a job returned; one whose process or machine was lost has failed, and ends no other."""
+        assert self.context is not None
+        try:
+            done: JobReturn = ray.get(job)
+        except ray.exceptions.RayError as error:
+            print(f"atrous: run {config.hydra.job.num} failed ({error})", file=sys.stderr)
+            done = JobReturn(list(config.hydra.overrides.task), status=JobStatus.COMPLETED)
+            done.return_value = Failed()
+            self.context.callbacks.on_job_end(config=config, job_return=done)
+        return done
 
 
 def _ray(init: Mapping[str, Any]) -> Any:
@@ -104,11 +119,3 @@ def _run(
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
-
-
-def _result(ray: Any, job: Any) -> JobReturn:
-    """What a job returned; one whose process or machine was lost has failed, and ends no other."""
-    try:
-        return ray.get(job)
-    except ray.exceptions.RayError as error:
-        return JobReturn(status=JobStatus.FAILED, _return_value=error)
