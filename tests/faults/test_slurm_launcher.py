@@ -25,7 +25,7 @@ def cluster(command):
 def test_a_job_of_two_nodes_is_put_back_and_goes_on(cluster, command, unbroken):
     """Its time is over at step 4: one requeue, by the training itself; the end is that of an unbroken run."""
     options = ("hydra/launcher=submitit_slurm", "hydra.sweep.dir=sweep", "resume=auto")
-    command.succeed("train.py", "-m", *SMALL, *options, *TWO_NODES, fault("USR1", "batch_start", 4))
+    command.succeed("train.py", "-m", *SMALL, *options, *TWO_NODES, fault("USR1", "batch_start", 4), timeout=600)
     script = (cluster / "script").read_text()
     wanted = ("nodes=2", "ntasks-per-node=1", "gpus-per-node=1", "signal=USR1@120", "requeue", "time=1440")
     assert {f"#SBATCH --{option}" for option in wanted} <= set(script.splitlines())
