@@ -92,7 +92,7 @@ class Task:
 def prepare() -> None:
     """What a process needs that reads configs."""
     register_resolvers()
-    # Our defaults of a launcher have the name that its plug-in gives to its own, and are checked against them.
+    # Our defaults of a launcher have the name of its plug-in's own, against which Hydra checks them.
     same = r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema with the same name"
     warnings.filterwarnings("ignore", message=same)
 

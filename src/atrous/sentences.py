@@ -29,8 +29,8 @@ REWRITTEN = {
     r"already; to change it write \2, without the +",
     r"Could not delete from config. '([^']+)' does not exist": r"~\1: there is no \1 to take away",
     r"Could not override '([^'@]+)@([^']+)'. Did you mean": r"\1@\2: no such choice; \1 is chosen as \1=NAME",
-    r"Unknown plugin class : 'hydra_plugins.hydra_(joblib|submitit)_launcher.*'": r"hydra/launcher=\1 needs a "
-    "plug-in of Hydra: pip install atrous[clusters]",
+    r"Unknown plugin class : 'hydra_plugins.hydra_(joblib|submitit)_launcher.*'": r"hydra/launcher=\1 needs "
+    "a plug-in of Hydra: pip install atrous[clusters]",
     r"BasicSweeper does not support sweep type : (\w+)": "an interval is for sweepers that choose their "
     "values, as hydra/sweeper=optuna; without one, name them: optimizer.lr=0.01,0.003",
     r"Key '[^']+' is not in struct full_key: (\S+)": r"\1 is needed, and this config has none; was it "

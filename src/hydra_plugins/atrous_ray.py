@@ -1,7 +1,7 @@
-"""The runs of a sweep as tasks of Ray, each with processors and GPUs of its own, on this machine or a cluster.
+"""The runs of a sweep as tasks of Ray, each with processors and GPUs of its own, on one machine or a cluster.
 
-Hydra's own plug-in for Ray wants the libraries of years ago (cloudpickle below 3) and brings a cloud's.  Hydra
-takes a launcher from the package hydra_plugins alone.
+Hydra's own plug-in for Ray wants the libraries of years ago (cloudpickle below 3) and brings a cloud's.
+Hydra takes a launcher from the package hydra_plugins alone.
 """
 
 import os
@@ -27,7 +27,9 @@ class RayLauncher(Launcher):
     init: what ray.init takes, such as address.
     """
 
-    def __init__(self, num_cpus: float, num_gpus: float | None, max_retries: int, init: Mapping[str, Any]) -> None:
+    def __init__(
+        self, num_cpus: float, num_gpus: float | None, max_retries: int, init: Mapping[str, Any]
+    ) -> None:
         self.num_cpus = num_cpus
         self.num_gpus = num_gpus
         self.max_retries = max_retries

@@ -1,6 +1,6 @@
 """A stand-in for SLURM's programs on this machine: enough of sbatch, srun, sacct and scontrol for submitit.
 
-``install(folder)`` puts them into a folder for the PATH.  A job's tasks are processes; each node is this machine.
+``install(folder)`` puts them into a folder for the PATH.  Tasks are processes, each node this machine.
 """
 
 import os
