@@ -63,6 +63,7 @@ class RayLauncher(Launcher):
 
     def _config(self, overrides: Sequence[str], number: int) -> DictConfig:
         assert self.context is not None
+        assert self.config is not None
         config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(config):
             config.hydra.job.num = number
