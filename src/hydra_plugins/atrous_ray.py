@@ -96,15 +96,21 @@ class RayLauncher(Launcher):
 def _ray(init: Mapping[str, Any]) -> Any:
     """Ray, begun or joined.
 
-    Raises ValueError: it is not installed.
+    Raises ValueError: it is not installed, or not there.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is sent anywhere
     try:
         import ray
     except ModuleNotFoundError as error:
         raise ValueError("hydra/launcher=ray needs Ray: pip install atrous[clusters]") from error
-    if not ray.is_initialized():
-        ray.init(**init)
+    try:
+        if not ray.is_initialized():
+            ray.init(**init)
+    except ConnectionError as error:
+        raise ValueError(
+            f"hydra.launcher.init.address={init.get('address')}: no Ray answers there; `ray start --head` "
+            "begins one"
+        ) from error
     return ray
 
 
