@@ -36,6 +36,7 @@ COMMANDS = {
     "export-weights": "weights for others:       atrous export-weights checkpoint=runs/.../best.ckpt",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",
+    "doctor": "is this machine well?     atrous doctor",
 }
 # Options of Hydra that take the argument behind them.
 HYDRA_OPTIONS = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
