@@ -1,4 +1,4 @@
-"""The configs and the class that docs/own-data.md shows find the files that it shows; docs/recipes.md names every recipe."""
+"""The configs and the class that docs/own-data.md shows can read what it says; docs/recipes.md names every recipe."""
 
 import re
 import sys
