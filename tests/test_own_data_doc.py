@@ -1,4 +1,4 @@
-"""The configs and the class that docs/own-data.md shows can read what it says; docs/recipes.md names every recipe."""
+"""What docs/own-data.md shows can read the files that it says; docs/recipes.md names every recipe."""
 
 import re
 import sys
