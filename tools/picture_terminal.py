@@ -1,9 +1,10 @@
 """A picture of a terminal for docs/: what a command prints, with its colours, as an SVG.
 
 python tools/picture_terminal.py PICTURE.svg COMMAND ...
-    as python tools/picture_terminal.py docs/terminal.svg atrous evaluate checkpoint=runs/.../best.ckpt split=test
+    as python tools/picture_terminal.py docs/terminal.svg atrous evaluate checkpoint=runs/.../best.ckpt
 """
 
+import io
 import os
 import re
 import shlex
@@ -23,7 +24,7 @@ def take(picture: Path, command: list[str]) -> None:
     """Run ``command`` and draw its output, below its line."""
     env = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text(f"$ {shlex.join(command)}", style="bold"))
     console.print(Text.from_ansi(done.stdout.strip()))
     console.save_svg(str(picture), title="atrous", code_format=FONTS.sub("", CONSOLE_SVG_FORMAT))
