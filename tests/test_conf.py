@@ -29,6 +29,7 @@ GROUPS = (
     "scheduler",
     "trainer",
 )
+HYDRAS = ("callbacks", "launcher", "sweeper")
 CHOICES = [
     (group, path.stem)
     for group in GROUPS
@@ -49,8 +50,9 @@ NEEDS = {
 
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
-    # export_format is evaluate's, write predict's, the sweeper a sweep's: they are tested there
-    assert folders == {*GROUPS, "experiment", "paths", "export_format", "write", "hydra", "hydra/sweeper"}
+    # export_format is evaluate's, write predict's, those of hydra a sweep's: they are tested there
+    others = {"experiment", "paths", "export_format", "write"}
+    assert folders == {*GROUPS, *others, "hydra", *(f"hydra/{part}" for part in HYDRAS)}
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)

@@ -24,7 +24,7 @@ FLOORS = {
     "callbacks": 3, "checkpoint": 3, "costs": 3, "doctor": 3, "filling": 3, "inspection": 3, "predictions": 3,
     "prediction": 3, "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
     "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
-    "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
+    "answering": 5, "commands": 5, "leaderboard": 5, "sweeping": 6, "running": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 LIBRARIES = {
     0: {"numpy", "safetensors", "torch"},
