@@ -80,7 +80,7 @@ def composed(tmp_path: Path, scenes: Path):
     """compose(command, *overrides) with tiny synthetic data, in this process."""
 
     def make(command: str, *overrides: str, output: Path = tmp_path) -> DictConfig:
-        tiny = [f"data.root={scenes}", *TINY] if command == "train" else []
+        tiny = [f"data.root={scenes}", *TINY] if command in ("train", "tune") else []
         return compose_command(command, [*tiny, *overrides], output)
 
     yield make

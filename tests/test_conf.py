@@ -49,8 +49,9 @@ NEEDS = {
 
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
-    # export_format is evaluate's, write predict's, the sweeper a sweep's: they are tested there
-    assert folders == {*GROUPS, "experiment", "paths", "export_format", "write", "hydra", "hydra/sweeper"}
+    # export_format is evaluate's, write predict's, find tune's, the sweeper a sweep's: they are tested there
+    others = {"experiment", "paths", "export_format", "find", "write", "hydra", "hydra/sweeper"}
+    assert folders == {*GROUPS, *others}
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)

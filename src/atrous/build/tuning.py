@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from atrous.build.network import module
 from atrous.build.options import make
@@ -46,16 +46,18 @@ def trial_module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
 
 def trials(cfg: DictConfig) -> "MakeTrainer":
     """Makes trainers of the config, with none of its callbacks and loggers."""
-    from atrous.callbacks.progress import StepProgress
+    from lightning.pytorch.callbacks import ProgressBar
+
     from atrous.callbacks.randomness import Randomness
 
     trial = copy.deepcopy(cfg)
-    with open_dict(trial):
-        trial.callbacks, trial.logger = None, None
-        trial.trainer.update(TRIAL)
+    OmegaConf.set_struct(trial, False)
+    trial.callbacks, trial.logger = None, None
+    trial.trainer.update(TRIAL)
 
     def make_trainer(num_steps: int, callbacks: "Sequence[L.Callback]" = ()) -> "L.Trainer":
         trial.trainer.max_steps = num_steps
-        return trainer(trial, [Randomness(cfg.seed), StepProgress(), *callbacks])
+        trial.trainer.enable_progress_bar = any(isinstance(each, ProgressBar) for each in callbacks)
+        return trainer(trial, [Randomness(cfg.seed), *callbacks])
 
     return make_trainer

@@ -16,6 +16,8 @@ from atrous.tuning.search import MakeTrainer
 SMALLEST = 2  # pictures: batch norm needs more than one
 NUM_STEPS = 2  # with the second the optimizer's state is there, too
 GIB = 2**30
+# What libraries say where the processor's memory is limited, beside what Lightning knows.
+SAID = ("could not create a primitive", "could not create a memory", "bad_alloc", "allocate memory", "new thread")
 
 
 class LargestBatch:
@@ -82,8 +84,10 @@ def limited(device: torch.device, gibibytes: float | None) -> Iterator[None]:
     elif device.type == "cuda":
         whole = torch.cuda.get_device_properties(device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, gibibytes * GIB / whole), device)
-        yield
-        torch.cuda.set_per_process_memory_fraction(1.0, device)
+        try:
+            yield
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0, device)
     else:
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
         now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -94,12 +98,19 @@ def limited(device: torch.device, gibibytes: float | None) -> Iterator[None]:
             resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def is_of_memory(error: Exception) -> bool:
+    """Whether it says that there is not enough memory."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or is_oom_error(error):
+        return True
+    return any(said in str(error) for said in SAID)
+
+
 def _trains(module: SegmentationModule, data: SegmentationData, make_trainer: MakeTrainer) -> bool:
     """Whether the memory is enough for a few steps."""
     try:
         make_trainer(NUM_STEPS).fit(module, datamodule=data)
     except (RuntimeError, MemoryError) as error:
-        if not (isinstance(error, MemoryError) or is_oom_error(error)):
+        if not is_of_memory(error):
             raise
         return False
     finally:

@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
+from atrous.callbacks.progress import StepProgress
 from atrous.data.batch import Batch
 from atrous.data.datamodule import SegmentationData
 from atrous.module import SegmentationModule
@@ -19,9 +20,9 @@ from atrous.whole import write_whole
 
 Values = NDArray[np.float64]
 
-DIVERGED = 4.0  # times the lowest loss.  Source: fastai, as the next two
-SMOOTHING = 0.98
-LEFT_OUT = 10  # steps at the begin, whose smoothed loss hangs on few batches
+DIVERGED = 4.0  # times the lowest loss.  Source: fastai
+SIGMA = 0.04  # of the smoothing, as a share of the steps
+FEWEST = 20  # steps
 
 
 class LearningRateRange:
@@ -37,8 +38,8 @@ class LearningRateRange:
                 raise ValueError(f"find.{name}={rate}: expected a rate above 0")
         if lowest >= highest:
             raise ValueError(f"find.lowest={lowest}, find.highest={highest}: expected one below the other")
-        if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 2 * LEFT_OUT:
-            raise ValueError(f"find.num_steps={num_steps}: expected {2 * LEFT_OUT} steps or more")
+        if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < FEWEST:
+            raise ValueError(f"find.num_steps={num_steps}: expected {FEWEST} steps or more")
         self.rates = np.geomspace(lowest, highest, num_steps)
 
     def __call__(
@@ -46,10 +47,11 @@ class LearningRateRange:
     ) -> str:
         """optimizer.lr=..., with lr.png and lr.json in ``folder``."""
         ramp = Ramp(self.rates)
-        make_trainer(len(self.rates), [ramp]).fit(module, datamodule=data)
+        make_trainer(len(self.rates), [StepProgress(), ramp]).fit(module, datamodule=data)
         losses = np.array(ramp.losses)
-        rates, smooth = self.rates[: len(losses)], smoothed(losses)
-        chosen = steepest(rates, smooth)
+        rates = self.rates[: len(losses)]
+        smooth = smoothed(losses, SIGMA * len(self.rates))
+        chosen = steepest(smooth)
         found = None if chosen is None else float(f"{rates[chosen]:.2g}")
         _write(folder, {"optimizer.lr": found, "rates": rates.tolist(), "losses": losses.tolist()})
         rates_plot(rates, losses, smooth, found).savefig(folder / "lr.png", dpi=150)
@@ -97,28 +99,27 @@ class Ramp(L.Callback):
         loss, self._batches = sum(self._batches) / len(self._batches), []
         if math.isfinite(loss):
             self.losses.append(loss)
-        smooth = smoothed(np.array(self.losses or [math.inf]))
-        if not math.isfinite(loss) or smooth[-1] > DIVERGED * smooth.min():
+        if not math.isfinite(loss) or np.mean(self.losses[-3:]) > DIVERGED * min(self.losses):
             trainer.should_stop = True
 
 
-def smoothed(losses: Values) -> Values:
-    """The exponential moving mean, corrected for its begin at 0.  losses: float (N,)."""
-    mean, means = 0.0, []
-    for number, loss in enumerate(losses, start=1):
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
-        means.append(mean / (1 - SMOOTHING**number))
-    return np.array(means)
+def smoothed(losses: Values, sigma: float) -> Values:
+    """The mean over the steps around each, weighted by a Gaussian: without the lag of a moving average.
 
-
-def steepest(rates: Values, smooth: Sequence[float] | Values) -> int | None:
-    """Where the smoothed loss falls steepest over the logarithm of the rate; None: nowhere.
-
-    rates, smooth: float (N,).
+    losses: float (N,); where they end in a divergence it weighs no more than the loss of the begin.
+    sigma: steps.
     """
-    inner = slice(LEFT_OUT, -1)
-    if len(rates) < LEFT_OUT + 3:
+    clipped = np.minimum(losses, losses[: len(losses) // 4 + 1].max(initial=-math.inf))
+    mean: Values = gaussian_filter1d(clipped, sigma, mode="nearest")
+    return mean
+
+
+def steepest(smooth: Values) -> int | None:
+    """Where the smoothed loss falls steepest from step to step, before its lowest; None: nowhere.
+
+    smooth: float (N,), of rates that grow by the same factor.
+    """
+    lowest = int(smooth.argmin()) if len(smooth) else 0
+    if lowest < 2:
         return None
-    slopes = np.gradient(np.asarray(smooth), np.log(rates))[inner]
-    lowest = int(slopes.argmin())
-    return LEFT_OUT + lowest if slopes[lowest] < 0 else None
+    return int(np.gradient(smooth[: lowest + 1]).argmin())
