@@ -34,6 +34,7 @@ TINY = (
     "data.batch_size=4",
     "data.num_workers=0",
     "trainer.max_steps=2",
+    "callbacks.network=null",
     "trainer.accelerator=cpu",
 )
 
