@@ -73,7 +73,9 @@ def test_the_parts_make_the_whole():
     assert list(found) == ["encoder", "decoder", "head", "others"]
     assert [part.num_parameters for part in found.values()] == [216 + 16, 45, 40, 1]
     assert [part.num_trainable for part in found.values()] == [216 + 16, 0, 40, 1]
-    assert sum(part.num_parameters for part in found.values()) == sum(each.numel() for each in net.parameters())
+    assert sum(part.num_parameters for part in found.values()) == sum(
+        each.numel() for each in net.parameters()
+    )
     # the encoder is run twice
     costs = [2 * 200 * 8 * 27, 200 * 8 * 5, 200 * 8 * 5, 0]
     assert [part.gmac for part in found.values()] == pytest.approx([cost / 1e9 for cost in costs])

@@ -90,12 +90,13 @@ def state_per_weight(optimizer: Optimizer) -> float:
 
 def _counted(shadow: nn.Module, num_pictures: int, size: Sequence[int]) -> FlopCounterMode | None:
     try:
-        with FlopCounterMode(display=False, depth=None) as counter, torch.inference_mode():
+        with FlopCounterMode(display=False) as counted, torch.inference_mode():
             shadow(torch.empty(num_pictures, 3, *size, device="meta"))
     except (RuntimeError, NotImplementedError, AssertionError, ValueError) as error:
         rank_zero_warn(f"the network's multiply-accumulates cannot be counted ({str(error).splitlines()[0]})")
         return None
-    return counter
+    found: FlopCounterMode = counted
+    return found
 
 
 def _parts(net: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:

@@ -48,9 +48,7 @@ def _sweep_folder(resume: str | None, new: str) -> str:
 def _evaluate_folder(
     checkpoint: str | None, split: str, output: str | None, inference: str, overrides: Sequence[str]
 ) -> str:
-    """Beside the checkpoint, unless another folder is given; another inference, or other weights, have another
-    folder.
-    """
+    """Beside the checkpoint, unless another is given; other inference or weights have another folder."""
     if checkpoint is None:
         raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
     path = _existing(checkpoint, "checkpoint")

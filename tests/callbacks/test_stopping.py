@@ -27,7 +27,9 @@ def test_it_ends_when_nothing_improved_for_so_long(values, patience, min_delta):
     assert stopping.best is None or stopping.best in numbers
     if at is not None:
         late = values[at - patience : at]
-        assert all(math.isnan(value) or stopping.best is None or value <= stopping.best + min_delta for value in late)
+        assert all(
+            math.isnan(value) or stopping.best is None or value <= stopping.best + min_delta for value in late
+        )
     mirrored, _ = ended([-value for value in values], patience=patience, min_delta=min_delta, mode="min")
     assert mirrored == at
 
@@ -77,5 +79,7 @@ def test_wrong_input_is_told(options, said):
 
 def test_a_score_that_is_not_logged_is_told(composed):
     options = ("model=unet_paper", "model.net.width=1", "callbacks=early_stopping", "trainer.max_steps=1")
-    with pytest.raises(ValueError, match=r"callbacks\.early_stopping\.monitor=x: was not logged; logged were"):
+    with pytest.raises(
+        ValueError, match=r"callbacks\.early_stopping\.monitor=x: was not logged; logged were"
+    ):
         train(composed("train", *options, "callbacks.early_stopping.monitor=x"))

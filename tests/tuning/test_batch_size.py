@@ -30,7 +30,9 @@ def test_the_largest_that_fits_is_found_in_few_trials(room, most):
     [
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: you tried"
+        ),
         RuntimeError("could not create a primitive"),
     ],
 )
@@ -60,9 +62,9 @@ def test_another_error_is_no_answer(composed, monkeypatch):
 
 
 def test_wrong_input_is_told(composed):
-    with pytest.raises(ValueError, match="nothing to find.*find.memory=8"):
+    with pytest.raises(ValueError, match=r"nothing to find.*find\.memory=8"):
         tune(composed("tune", *SMALL))
-    with pytest.raises(ValueError, match="find.memory=-1: expected GiB above 0, or null"):
+    with pytest.raises(ValueError, match=r"find\.memory=-1: expected GiB above 0, or null"):
         tune(composed("tune", *SMALL, "find.memory=-1"))
 
 
@@ -71,7 +73,14 @@ def test_a_limit_of_the_processor_s_memory_ends_the_doubling(command):
     """In a process of its own, whose memory is limited."""
     small = ("data.layout.size=64", "data.layout.num_scenes={train: 64, val: 1, test: 1}", "trainer=cpu")
     said = command.succeed(
-        "-m", "atrous", "tune", *SMALL, *small, "data.crop_size=[64,64]", "model.net.width=8", "find.memory=0.2"
+        "-m",
+        "atrous",
+        "tune",
+        *SMALL,
+        *small,
+        "data.crop_size=[64,64]",
+        "model.net.width=8",
+        "find.memory=0.2",
     )
     found = said.splitlines()
     assert found[0] == "data.batch_size=2 fits"

@@ -3,7 +3,6 @@
 from typing import Any
 
 import lightning as L
-import torch
 from torch import distributed
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -29,7 +28,9 @@ class Averaging(L.Callback):
 
     def __init__(self, decay: float = 0.999, warmup: bool = True) -> None:
         if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay < 1:
-            raise ValueError(f"callbacks.ema.decay={decay}: expected a share from 0 to below 1, such as 0.999")
+            raise ValueError(
+                f"callbacks.ema.decay={decay}: expected a share from 0 to below 1, such as 0.999"
+            )
         if not isinstance(warmup, bool):
             raise ValueError(f"callbacks.ema.warmup={warmup}: expected true or false")
         self.decay = decay
@@ -52,7 +53,9 @@ class Averaging(L.Callback):
         Raises ValueError: the weights are spread over the devices.
         """
         assert isinstance(pl_module, SegmentationModule)
-        if any(parameter.is_meta or hasattr(parameter, "device_mesh") for parameter in pl_module.parameters()):
+        if any(
+            parameter.is_meta or hasattr(parameter, "device_mesh") for parameter in pl_module.parameters()
+        ):
             raise ValueError(
                 "callbacks=ema needs whole weights on each device; trainer=fsdp spreads them: leave one out"
             )
@@ -77,7 +80,7 @@ class Averaging(L.Callback):
         assert self._averaged is not None
         self._step = trainer.global_step
         decay = decay_after(int(self._averaged.n_averaged), self.decay, self.warmup)
-        self._averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)
+        self._averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self._averaged.update_parameters(pl_module.net)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

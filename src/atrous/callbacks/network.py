@@ -10,7 +10,7 @@ from rich.table import Table
 from atrous.costs import Part, parts, state_per_weight
 from atrous.module import SegmentationModule
 
-MILLION, MIB = 1e6, 2**20
+MIB = 2**20
 BYTES = 4  # of a float32, which weights and gradients are kept in
 
 
@@ -40,13 +40,12 @@ def _table(found: Sequence[Part], size: Sequence[int]) -> Table:
     costs = [part.gmac for part in found if part.gmac is not None]
     total, trainable = sum(part.num_parameters for part in found), sum(part.num_trainable for part in found)
     table.add_column("part", footer="network")
-    table.add_column("parameters (M)", justify="right", footer=_millions(total))
-    table.add_column("trainable (M)", justify="right", footer=_millions(trainable))
+    table.add_column("parameters", justify="right", footer=f"{total:,}")
+    table.add_column("trainable", justify="right", footer=f"{trainable:,}")
     head = f"GMAC a {size[0]}x{size[1]} crop"
     table.add_column(head, justify="right", footer=_gmac(sum(costs) if len(costs) == len(found) else None))
     for part in found:
-        counts = _millions(part.num_parameters), _millions(part.num_trainable)
-        table.add_row(part.name, *counts, _gmac(part.gmac))
+        table.add_row(part.name, f"{part.num_parameters:,}", f"{part.num_trainable:,}", _gmac(part.gmac))
     return table
 
 
@@ -59,9 +58,5 @@ def _memory(found: Sequence[Part], state: float) -> str:
     )
 
 
-def _millions(number: int) -> str:
-    return f"{number / MILLION:.3f}"
-
-
 def _gmac(cost: float | None) -> str:
-    return "-" if cost is None else f"{cost:.3f}"
+    return "-" if cost is None else f"{cost:.3g}"

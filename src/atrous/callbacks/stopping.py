@@ -18,7 +18,11 @@ class EarlyStopping(L.Callback):
             raise ValueError(
                 f"callbacks.early_stopping.patience={patience}: expected a number of validations, 1 or more"
             )
-        if isinstance(min_delta, bool) or not isinstance(min_delta, int | float) or not 0 <= min_delta < math.inf:
+        if (
+            isinstance(min_delta, bool)
+            or not isinstance(min_delta, int | float)
+            or not 0 <= min_delta < math.inf
+        ):
             raise ValueError(f"callbacks.early_stopping.min_delta={min_delta}: expected a number, 0 or more")
         if mode not in ("max", "min"):
             raise ValueError(f"callbacks.early_stopping.mode={mode}: expected max or min")
@@ -64,7 +68,11 @@ class EarlyStopping(L.Callback):
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Say why, and how far."""
         if self.is_over and trainer.is_global_zero:
-            best = "was no number" if self.best is None else f"was best ({self.best:.4g}) after step {self.best_step}"
+            best = (
+                "was no number"
+                if self.best is None
+                else f"was best ({self.best:.4g}) after step {self.best_step}"
+            )
             print(
                 f"stopped early after {trainer.global_step} of {int(trainer.estimated_stepping_batches)} steps: "
                 f"{self.monitor} {best}, and {self.num_since} validations since have not improved it"

@@ -145,7 +145,9 @@ def _settings(training: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str
     if "checkpoint" not in about:
         return settings({**training, **evaluated})
     weights = about.get("weights", "raw")  # older evaluations lack it
-    return settings({**training, **evaluated, "checkpoint": Path(about["checkpoint"]).stem, "weights": weights})
+    return settings(
+        {**training, **evaluated, "checkpoint": Path(about["checkpoint"]).stem, "weights": weights}
+    )
 
 
 def _config(path: Path) -> dict[str, Any]:

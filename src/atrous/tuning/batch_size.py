@@ -17,7 +17,13 @@ SMALLEST = 2  # pictures: batch norm needs more than one
 NUM_STEPS = 2  # with the second the optimizer's state is there, too
 GIB = 2**30
 # What libraries say where the processor's memory is limited, beside what Lightning knows.
-SAID = ("could not create a primitive", "could not create a memory", "bad_alloc", "allocate memory", "new thread")
+SAID = (
+    "could not create a primitive",
+    "could not create a memory",
+    "bad_alloc",
+    "allocate memory",
+    "new thread",
+)
 
 
 class LargestBatch:
