@@ -26,8 +26,8 @@ def search(cfg: DictConfig) -> "Search":
     """What finds the value.  Raises ValueError: a training that no value can be found for."""
     if num_processes(cfg) > 1 or cfg.trainer.get("num_nodes", 1) != 1:
         raise ValueError(
-            f"trainer.devices={cfg.trainer.devices}: a value is found on one device; leave trainer=ddp out, and "
-            "train with what was found (data.batch_size is a device's; a larger batch may want another rate)"
+            f"trainer.devices={cfg.trainer.devices}: a value is found on one device; leave trainer=ddp out, "
+            "and train on several with what was found (data.batch_size is a device's)"
         )
     if cfg.resume is not None:
         raise ValueError(f"resume={cfg.resume}: a value is found for a training that begins; leave it out")

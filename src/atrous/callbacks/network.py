@@ -53,8 +53,8 @@ def _memory(found: Sequence[Part], state: float) -> str:
     weights = BYTES * sum(part.num_parameters for part in found) / MIB
     trainable = sum(part.num_trainable for part in found) / MIB
     return (
-        f"weights {weights:.1f} MiB, gradients {BYTES * trainable:.1f} MiB, optimizer {state * trainable:.1f} "
-        "MiB a device, beside what the crops take"
+        f"weights {weights:.1f} MiB, gradients {BYTES * trainable:.1f} MiB, optimizer "
+        f"{state * trainable:.1f} MiB a device, beside what the crops take"
     )
 
 

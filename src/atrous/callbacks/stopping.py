@@ -73,10 +73,11 @@ class EarlyStopping(L.Callback):
                 if self.best is None
                 else f"was best ({self.best:.4g}) after step {self.best_step}"
             )
+            planned = int(trainer.estimated_stepping_batches)
+            least = f" by {self.min_delta:g}" if self.min_delta else ""
             print(
-                f"stopped early after {trainer.global_step} of {int(trainer.estimated_stepping_batches)} steps: "
-                f"{self.monitor} {best}, and {self.num_since} validations since have not improved it"
-                f"{f' by {self.min_delta:g}' if self.min_delta else ''}"
+                f"stopped early after {trainer.global_step} of {planned} steps: {self.monitor} {best}, and "
+                f"{self.num_since} validations since have not improved it{least}"
             )
 
     def state_dict(self) -> dict[str, Any]:

@@ -14,5 +14,6 @@ def export_weights(cfg: DictConfig) -> None:
     stored = checkpoint.read(cfg.checkpoint, cfg.weights)
     checkpoint.export_weights(stored, output, build.redacted(stored.config))
     print(
-        f"{stored.weights} weights in {output}, and what they are of in {output.with_suffix('.json').name} beside them"
+        f"{stored.weights} weights in {output}, and what they are of in "
+        f"{output.with_suffix('.json').name} beside them"
     )
