@@ -22,7 +22,7 @@ FLOORS = {
     "data.datamodule": 2,
     "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "doctor": 3, "filling": 3, "inspection": 3, "predictions": 3,
-    "prediction": 3, "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
+    "prediction": 3, "results": 3, "tuning": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
     "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
     "answering": 5, "commands": 5, "leaderboard": 5, "sweeping": 6, "running": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
@@ -91,6 +91,7 @@ LIGHT = (
     "atrous.build",
     "atrous.commands.export_weights",
     "atrous.commands.train",
+    "atrous.commands.tune",
     "atrous.commands.evaluate",
     "atrous.commands.score",
     "atrous.commands.compare",

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
     "inspect": "look at a data set:       atrous inspect data=camvid",
     "cache": "decode a data set once:   atrous cache data=cityscapes paths.data=FOLDER",
+    "tune": "find a learning rate:     atrous tune find=lr model=unet data=camvid",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
     "predict": "pictures and videos:      atrous predict checkpoint=runs/.../best.ckpt input=A output=B",
     "demo": "try it in a browser:      atrous demo checkpoint=runs/.../best.ckpt",

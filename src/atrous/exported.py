@@ -33,6 +33,7 @@ def write(path: Path, said: About, weights: Mapping[str, Tensor]) -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
         "step": said.step,
         "seconds": said.seconds,
+        "weights": said.weights,
         "labels": said.labels.to_dict(),
         "config": said.config,
     }

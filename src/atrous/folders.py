@@ -50,13 +50,13 @@ def _sweep_folder(resume: str | None, new: str) -> str:
 def _evaluate_folder(
     checkpoint: str | None, split: str, output: str | None, inference: str, overrides: Sequence[str]
 ) -> str:
-    """Beside the checkpoint, unless another folder is given; another inference has another folder."""
+    """Beside the checkpoint, unless another is given; other inference or weights have another folder."""
     if checkpoint is None:
         raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
     path = _existing(checkpoint, "checkpoint")
     parts = ["evaluate", split, path.stem, *([] if inference.startswith("_") else [inference])]
     for override in (each.lstrip("+~") for each in overrides):
-        if override.startswith(("inference.", "boundary_width=")):
+        if override.startswith(("inference.", "boundary_width=", "weights=")):
             parts.append(re.sub(r"[^\w.-]+", "_", override.removeprefix("inference.")).strip("_"))
     return output or str(path.parent / "-".join(parts))
 

@@ -30,6 +30,7 @@ from atrous.build.predicting import PREDICTED, predictor, require_demo, require_
 from atrous.build.shown import REDACTED, is_secret, redacted, shown, without_secrets, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
 from atrous.build.training import num_processes, objective, trainer, training
+from atrous.build.tuning import search, trial_module, trials
 from atrous.remote import require_local
 
 __all__ = [
@@ -67,11 +68,14 @@ __all__ = [
     "require_whole_split",
     "samples",
     "scored_pairs",
+    "search",
     "set_class_weights",
     "shown",
     "stages",
     "trainer",
     "training",
+    "trial_module",
+    "trials",
     "warn_of_small_batches",
     "without_secrets",
     "writers",
