@@ -27,8 +27,10 @@ from atrous.build.options import (
     stages,
 )
 from atrous.build.predicting import PREDICTED, predictor, require_demo, require_prediction, writers
+from atrous.build.pruning import pruner
 from atrous.build.shown import REDACTED, is_secret, redacted, shown, without_secrets, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
+from atrous.build.sweeps import sweep_page
 from atrous.build.training import num_processes, objective, trainer, training
 from atrous.remote import require_local
 
@@ -57,6 +59,7 @@ __all__ = [
     "plain",
     "plan",
     "predictor",
+    "pruner",
     "reader",
     "redacted",
     "require_demo",
@@ -70,6 +73,7 @@ __all__ = [
     "set_class_weights",
     "shown",
     "stages",
+    "sweep_page",
     "trainer",
     "training",
     "warn_of_small_batches",
