@@ -28,7 +28,7 @@ from atrous.sweep_folder import (
     read_pruned,
     write_outcome,
 )
-from atrous.sweep_table import columns, ordered, seeds, varied
+from atrous.sweep_table import columns, ordered, seeds, short, varied
 from atrous.whole import write_whole
 
 FIRST = {"maximize": "largest", "minimize": "smallest"}
@@ -103,12 +103,13 @@ def _table(rows: Sequence[Outcome]) -> str:
 
 def _print(rows: Sequence[Outcome], title: str) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     names = varied(rows)
     table = Table("objective", "state", *names, "run", title=title, title_justify="left")
     for row in rows:
-        cells = [row.given.get(name, "") for name in names]
+        cells = [escape(short(row.given.get(name, ""))) for name in names]
         table.add_row(f"{row.objective:.4f}", row.state, *cells, row.run)
     console = Console()
     console.print(table)
@@ -116,6 +117,6 @@ def _print(rows: Sequence[Outcome], title: str) -> None:
         names = [name for name in names if name != "seed"]
         summary = Table("mean", "deviation", "seeds", *names, title="over seeds", title_justify="left")
         for group in groups:
-            cells = [group.given.get(name, "") for name in names]
+            cells = [escape(short(group.given.get(name, ""))) for name in names]
             summary.add_row(f"{group.mean:.4f}", f"{group.deviation:.4f}", str(group.num), *cells)
         console.print(summary)

@@ -12,6 +12,8 @@ from atrous.sweep_folder import FINISHED, PRUNED_STATE, Outcome
 
 ORDER = (FINISHED, PRUNED_STATE)  # these first; a run that was pruned has an objective of less training
 
+LONGEST = 8  # letters of a number that is shown as it is
+
 
 @dataclass(frozen=True)
 class Seeds:
@@ -45,6 +47,14 @@ def columns(outcomes: Sequence[Outcome]) -> list[str]:
 def varied(outcomes: Sequence[Outcome]) -> list[str]:
     """The options that not all runs have alike."""
     return [key for key in columns(outcomes) if len({each.given.get(key) for each in outcomes}) > 1]
+
+
+def short(value: str) -> str:
+    """A value for people: four digits of one that Optuna drew."""
+    try:
+        return value if len(value) <= LONGEST else f"{float(value):.4g}"
+    except ValueError:
+        return value
 
 
 def seeds(outcomes: Sequence[Outcome]) -> list[Seeds]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from atrous.report.page import write_page
 from atrous.report.sweep_plots import Plot
 from atrous.sweep_folder import Outcome
-from atrous.sweep_table import columns, seeds, varied
+from atrous.sweep_table import columns, seeds, short, varied
 
 
 def write_sweep(
@@ -40,6 +40,7 @@ def write_sweep(
         alike=[f"{name}={value}" if value else name for name, value in alike.items()],
         seeds=seeds(outcomes),
         plots=plots,
+        short=short,
         plotly=script,
         notes=notes,
     )

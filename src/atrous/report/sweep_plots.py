@@ -7,10 +7,8 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     import optuna
 
-COLORS = "Viridis"
 IMPORTANCES = (
-    "How well an option tells the better of {} finished runs from the others (PED-ANOVA). Of few runs it is a "
-    "guess."
+    "How well an option tells the better of {} finished runs from the others (PED-ANOVA); of few, a guess."
 )
 LARGEST = 20  # parallel axes that can still be read
 
@@ -49,8 +47,7 @@ def plots(study: "optuna.Study", objective: str) -> tuple[list[Plot], list[str]]
         missing.append("The plots need two finished runs with different options.")
     else:
         lines = plot_parallel_coordinate(study, names[:LARGEST], target_name=objective)
-        lines.update_traces(line_colorscale=COLORS, line_reversescale=False)
-        drawn.append(Plot(_inside(lines, 420), "A line a finished run. Drag along an axis to choose runs."))
+        drawn.append(Plot(_inside(lines, 420), "A line a finished run; the mouse tells its values."))
         if len({trial.value for trial in complete}) < 2:
             missing.append("No importances: all finished runs have the same objective.")
         else:
