@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from atrous.sweep_folder import Outcome, given, write_outcome, write_pruned
+from atrous.sweeps.folder import Outcome, given, write_outcome, write_pruned
 
 
 class Launcher:

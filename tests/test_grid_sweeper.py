@@ -6,8 +6,8 @@ import pytest
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from sweepers import Launcher, swept
 
-from atrous.sweep_folder import Outcome, alone, claim
-from atrous.sweeping import numbered
+from atrous.sweep_runs import numbered
+from atrous.sweeps.folder import Outcome, alone, claim
 from hydra_plugins.atrous_grid import GridSweeper
 
 
@@ -96,7 +96,7 @@ def test_the_command_line_is_not_written(tmp_path):
 
 
 def test_claims_end(tmp_path):
-    from atrous.sweeping import claimed
+    from atrous.sweep_runs import claimed
 
     with ExitStack() as claims, alone(tmp_path):
         assert claimed(tmp_path, 0, claims)

@@ -8,7 +8,7 @@ from sweepers import Launcher, swept
 
 from atrous.search_space import distribution
 from atrous.studies import PRUNER, stored
-from atrous.sweep_folder import alone, claim, write_pruned
+from atrous.sweeps.folder import alone, claim, write_pruned
 from hydra_plugins.atrous_optuna import OptunaSweeper
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from atrous import build
 from atrous.studies import Direction
-from atrous.sweep_folder import (
+from atrous.sweeps.folder import (
     FAILED,
     FINISHED,
     LEADERBOARD,
@@ -28,7 +28,7 @@ from atrous.sweep_folder import (
     read_pruned,
     write_outcome,
 )
-from atrous.sweep_table import columns, ordered, seeds, short, varied
+from atrous.sweeps.table import columns, ordered, seeds, short, varied
 from atrous.whole import write_whole
 
 FIRST = {"maximize": "largest", "minimize": "smallest"}

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from atrous.sweep_folder import FINISHED, STUDY, Outcome
-from atrous.sweep_table import varied
+from atrous.sweeps.folder import FINISHED, STUDY, Outcome
+from atrous.sweeps.table import varied
 
 if TYPE_CHECKING:
     import optuna

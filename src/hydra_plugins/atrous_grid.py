@@ -18,8 +18,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from atrous.sweep_folder import alone, is_finished, read_outcomes, require_new
-from atrous.sweeping import Job, claimed, launch, numbered, require_sweep
+from atrous.sweep_runs import Job, claimed, launch, numbered, require_sweep
+from atrous.sweeps.folder import alone, is_finished, read_outcomes, require_new
 
 
 class GridSweeper(Sweeper):

@@ -22,8 +22,8 @@ from omegaconf import DictConfig
 from atrous import build
 from atrous.search_space import distribution
 from atrous.studies import PRUNER, stored
-from atrous.sweep_folder import alone, read_pruned, require_new
-from atrous.sweeping import claimed, launch, require_sweep
+from atrous.sweep_runs import claimed, launch, require_sweep
+from atrous.sweeps.folder import alone, read_pruned, require_new
 
 if TYPE_CHECKING:
     import optuna

@@ -5,8 +5,8 @@ import pytest
 
 from atrous.build.sweeps import WITHOUT, sweep_page
 from atrous.studies import of_outcomes, stored
-from atrous.sweep_folder import Outcome, write_outcome
-from atrous.sweep_table import ordered
+from atrous.sweeps.folder import Outcome, write_outcome
+from atrous.sweeps.table import ordered
 
 GRID = [
     Outcome(f"{run}", {"model": "unet", "loss": loss, "optimizer.lr": lr, "seed": seed}, "finished", value)

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from atrous.build.options import make
 from atrous.configs import propose
 from atrous.siblings import SWEEP
-from atrous.sweep_folder import STUDY
+from atrous.sweeps.folder import STUDY
 from atrous.trust import require_trusted
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from atrous.studies import Direction, of_outcomes, stored
-from atrous.sweep_folder import PAGE, STUDY, Outcome
+from atrous.sweeps.folder import PAGE, STUDY, Outcome
 
 WITHOUT = "No plots: they need optuna and plotly, which pip install 'atrous[sweeps]' brings."
 

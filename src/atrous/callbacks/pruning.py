@@ -6,7 +6,7 @@ from pathlib import Path
 import lightning as L
 import optuna
 
-from atrous.sweep_folder import write_pruned
+from atrous.sweeps.folder import write_pruned
 
 
 class Pruning(L.Callback):

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from atrous.report.page import write_page
 from atrous.report.sweep_plots import Plot
-from atrous.sweep_folder import Outcome
-from atrous.sweep_table import columns, seeds, short, varied
+from atrous.sweeps.folder import Outcome
+from atrous.sweeps.table import columns, seeds, short, varied
 
 
 def write_sweep(

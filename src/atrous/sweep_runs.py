@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from atrous import build
 from atrous.settings import settings
-from atrous.sweep_folder import Outcome, claim, given
+from atrous.sweeps.folder import Outcome, claim, given
 
 Job = Sequence[str]  # its options
 
@@ -56,7 +56,7 @@ def numbered(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> dict[int, Job]
 def claimed(folder: Path, number: int, claims: ExitStack) -> bool:
     """Whether this process may work on a run, which it then has until ``claims`` ends.
 
-    To be called ``alone`` (atrous.sweep_folder).
+    To be called ``alone`` (atrous.sweeps.folder).
     """
     held = claim(folder, str(number))
     if held is not None:

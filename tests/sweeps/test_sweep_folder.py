@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from atrous.sweep_folder import (
+from atrous.sweeps.folder import (
     Outcome,
     alone,
     claim,
@@ -52,7 +52,7 @@ def test_a_run_that_ended_between_its_pruning_and_the_note_of_it(tmp_path):
 HOLDS = """
 import sys
 from pathlib import Path
-from atrous.sweep_folder import alone, claim
+from atrous.sweeps.folder import alone, claim
 with alone(Path(sys.argv[1])):
     held = claim(Path(sys.argv[1]), "0")
 print(held is not None, flush=True)

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from atrous.sweep_folder import FINISHED, PRUNED_STATE, Outcome
+from atrous.sweeps.folder import FINISHED, PRUNED_STATE, Outcome
 
 ORDER = (FINISHED, PRUNED_STATE)  # these first; a run that was pruned has an objective of less training
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atrous.sweep_folder import Outcome
-from atrous.sweep_table import columns, ordered, seeds, short, varied
+from atrous.sweeps.folder import Outcome
+from atrous.sweeps.table import columns, ordered, seeds, short, varied
 
 ROWS = [
     Outcome("0", {"model": "unet", "seed": "0"}, "failed"),
