@@ -19,7 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from atrous.sweep_runs import Job, claimed, launch, numbered, require_sweep
-from atrous.sweeps.folder import alone, is_finished, read_outcomes, require_new
+from atrous.sweeps.folder import alone, is_finished, read_outcomes, require_own
 
 
 class GridSweeper(Sweeper):
@@ -58,7 +58,7 @@ class GridSweeper(Sweeper):
         assert self.launcher is not None
         require_sweep(self.config, self.direction, num_parallel=self.num_parallel)
         folder = Path(self.config.hydra.sweep.dir)
-        require_new(folder, self.config.get("resume"))
+        require_own(folder, self.config.get("resume"))
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         given = [f"{key}={value}" for key, value in self.params.items()]
         (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*given, *arguments]), None)

@@ -23,7 +23,7 @@ from atrous import build
 from atrous.search_space import distribution
 from atrous.studies import PRUNER, stored
 from atrous.sweep_runs import claimed, launch, require_sweep
-from atrous.sweeps.folder import alone, read_pruned, require_new
+from atrous.sweeps.folder import alone, read_pruned, require_own
 
 if TYPE_CHECKING:
     import optuna
@@ -106,7 +106,7 @@ class OptunaSweeper(Sweeper):
 
     def _study(self, folder: Path) -> "optuna.Study":
         assert self.config is not None
-        require_new(folder, self.config.get("resume"))
+        require_own(folder, self.config.get("resume"), by_optuna=True)
         pruner = build.pruner(self.pruner, self.config.get("allow", ()))
         with alone(folder):
             study = stored(folder, self.direction, pruner)

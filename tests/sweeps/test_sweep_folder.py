@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from atrous.sweeps.folder import (
+    STUDY,
     Outcome,
     alone,
     claim,
@@ -15,7 +16,7 @@ from atrous.sweeps.folder import (
     is_finished,
     is_held,
     read_outcomes,
-    require_new,
+    require_own,
     write_outcome,
     write_pruned,
 )
@@ -81,8 +82,14 @@ def test_options_by_key():
 
 
 def test_a_folder_that_holds_a_sweep(tmp_path):
-    require_new(tmp_path / "new", None)
+    require_own(tmp_path / "new", None)
     write_outcome(tmp_path, Outcome("0", {}))
-    require_new(tmp_path, "auto")
+    require_own(tmp_path, "auto")
     with pytest.raises(ValueError, match=r"holds a sweep already; resume=auto goes on with it"):
-        require_new(tmp_path, None)
+        require_own(tmp_path, None)
+    with pytest.raises(ValueError, match="holds a grid, and this is none"):
+        require_own(tmp_path, "auto", by_optuna=True)
+    (tmp_path / STUDY).touch()
+    require_own(tmp_path, "auto", by_optuna=True)
+    with pytest.raises(ValueError, match="holds a sweep by Optuna, and this is none"):
+        require_own(tmp_path, "auto")

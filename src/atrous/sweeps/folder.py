@@ -86,12 +86,20 @@ def read_pruned(folder: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
-def require_new(folder: Path, resume: str | None) -> None:
+def require_own(folder: Path, resume: str | None, by_optuna: bool = False) -> None:
     """Raises ValueError: the folder holds a sweep, and this one would not go on with it."""
-    if resume != "auto" and (any(folder.glob(f"*/{OUTCOME}")) or (folder / STUDY).exists()):
+    has_study = (folder / STUDY).exists()
+    if not has_study and not any(folder.glob(f"*/{OUTCOME}")):
+        return
+    if resume != "auto":
         raise ValueError(
             f"hydra.sweep.dir={folder}: holds a sweep already; resume=auto goes on with it, or choose "
             "another folder"
+        )
+    if has_study != by_optuna:
+        raise ValueError(
+            f"hydra.sweep.dir={folder}: holds a {'sweep by Optuna' if has_study else 'grid'}, and this is "
+            "none; give what it was begun with, or choose another folder"
         )
 
 
