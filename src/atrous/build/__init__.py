@@ -27,8 +27,10 @@ from atrous.build.options import (
     stages,
 )
 from atrous.build.predicting import PREDICTED, predictor, require_demo, require_prediction, writers
+from atrous.build.pruning import pruner
 from atrous.build.shown import REDACTED, is_secret, redacted, shown, without_secrets, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
+from atrous.build.sweeps import sweep_page
 from atrous.build.training import num_processes, objective, trainer, training
 from atrous.build.tuning import search, trial_module, trials
 from atrous.remote import require_local
@@ -58,6 +60,7 @@ __all__ = [
     "plain",
     "plan",
     "predictor",
+    "pruner",
     "reader",
     "redacted",
     "require_demo",
@@ -72,6 +75,7 @@ __all__ = [
     "set_class_weights",
     "shown",
     "stages",
+    "sweep_page",
     "trainer",
     "training",
     "trial_module",

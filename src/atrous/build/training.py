@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from atrous.build.options import choice, make, plain, skips
+from atrous.build.pruning import pruning
 from atrous.build.shown import shown, without_secrets, written
 from atrous.labels import LabelSet
 from atrous.run_folder import read_values
@@ -69,7 +70,8 @@ def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]
     last = Last(cfg.paths.output)
     preemption = Preemption(last, cfg.trainer.get("checkpoint_minutes"), requeue=cfg.resume == "auto")
     recording = Recording(_about(cfg))
-    own = [Randomness(cfg.seed), *_watching(cfg), ValidateLastStep(), recording, contents, last, preemption]
+    watching = [Randomness(cfg.seed), *_watching(cfg), *pruning(cfg)]
+    own = [*watching, ValidateLastStep(), recording, contents, last, preemption]
     return trainer(cfg, [*callbacks, *own], [values])
 
 
