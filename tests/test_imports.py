@@ -21,8 +21,8 @@ FLOORS = {
     "data.workers": 2, "data.dataset": 2, "data.replacing": 2, "data.statistics": 2, "data.sampler": 2,
     "data.datamodule": 2,
     "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
-    "callbacks": 3, "checkpoint": 3, "costs": 3, "filling": 3, "inspection": 3, "predictions": 3,
-    "prediction": 3, "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
+    "callbacks": 3, "checkpoint": 3, "costs": 3, "exporting": 3, "filling": 3, "inspection": 3,
+    "predictions": 3, "prediction": 3, "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
     "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
     "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
 }  # fmt: skip
@@ -38,7 +38,7 @@ LIBRARIES = {
         "cv2",
     },
     2: {"lightning", "PIL", "kornia_rs", "simplejpeg", "rich", "matplotlib", "jinja2", "markupsafe"},
-    3: {"av", "gradio", "mlflow", "wandb"},
+    3: {"av", "gradio", "mlflow", "onnx", "onnxruntime", "wandb"},
     4: {"hydra", "omegaconf", "yaml"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
@@ -89,6 +89,7 @@ LIGHT = (
     "atrous",
     "atrous.cli",
     "atrous.build",
+    "atrous.commands.export",
     "atrous.commands.export_weights",
     "atrous.commands.train",
     "atrous.commands.evaluate",

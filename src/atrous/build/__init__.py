@@ -3,6 +3,8 @@
 Heavy imports stay inside the functions: a wrong path in a config is told before torch is imported.
 """
 
+from atrous.build.exporting import calibration, file_format, require_export, timing, tolerance
+from atrous.build.exporting import samples as parity_samples
 from atrous.build.inspection import plan, samples
 from atrous.build.loaders import (
     cache_folder,
@@ -38,12 +40,14 @@ __all__ = [
     "REDACTED",
     "as_yaml",
     "cache_folder",
+    "calibration",
     "choice",
     "data",
     "evaluation_config",
     "evaluation_module",
     "export_path",
     "exports",
+    "file_format",
     "going_on",
     "is_secret",
     "layout",
@@ -54,12 +58,14 @@ __all__ = [
     "num_workers",
     "objective",
     "pairs",
+    "parity_samples",
     "plain",
     "plan",
     "predictor",
     "reader",
     "redacted",
     "require_demo",
+    "require_export",
     "require_files",
     "require_local",
     "require_options",
@@ -70,6 +76,8 @@ __all__ = [
     "set_class_weights",
     "shown",
     "stages",
+    "timing",
+    "tolerance",
     "trainer",
     "training",
     "warn_of_small_batches",
