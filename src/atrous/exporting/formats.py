@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from atrous.exporting.graph import Graph
 
@@ -48,12 +49,18 @@ def require_library(name: str) -> None:
 
 
 @contextmanager
-def recording(what: str) -> Iterator[None]:
+def recording(what: str, net: nn.Module) -> Iterator[None]:
     """Errors of a recording, of which torch has a class for each reason, become one sentence."""
     try:
         yield
     except Exception as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(
-            f"this network cannot be written as {what} ({reason}); choose another format, or another model"
+            f"{_name(net)} cannot be written as {what} ({reason}); choose another format, or another model"
         ) from error
+
+
+def _name(net: nn.Module) -> str:
+    """Of the architecture, inside what fits it to any size."""
+    inner = getattr(net, "net", None)
+    return _name(inner) if isinstance(inner, nn.Module) else type(net).__name__

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from atrous.coarse import resize
 from atrous.inference import Inference
-from atrous.inference.view import seen_size
 from atrous.module import SegmentationModule, normalized
 
 INPUT, OUTPUTS = "images", ("labels", "logits")
@@ -43,8 +42,17 @@ class Graph(nn.Module):
         if self.scale == 1:
             logits = self.net(pictures)
         else:
-            logits = resize(self.net(resize(pictures, seen_size(size, self.scale))), size)
+            logits = resize(self.net(resize(pictures, _seen(size, self.scale))), size)
         return logits.argmax(1).to(torch.uint8), logits
+
+
+def _seen(size: tuple[Any, Any], scale: float) -> tuple[Any, Any]:
+    """As ``inference.view.seen_size``, also of the tensors and symbols that sides are in a recording."""
+    if torch.jit.is_tracing():
+        height, width = ((side.double() * scale).round().clamp(min=1).long() for side in size)
+    else:
+        height, width = (torch.sym_max(1, round(side * scale)) for side in size)
+    return height, width
 
 
 def graph_of(module: SegmentationModule) -> Graph:

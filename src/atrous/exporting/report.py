@@ -25,7 +25,7 @@ PARITY = ".parity.json"
 
 @contextmanager
 def draft(output: Path) -> Iterator[Path]:
-    """A name beside ``output`` for a file that is not yet known to be sound; what is left of it is removed."""
+    """A name beside ``output`` for a file that is not yet known to be sound; what is left is removed."""
     output.parent.mkdir(parents=True, exist_ok=True)
     path = output.with_name(f".{output.stem}.{secrets.token_hex(4)}{output.suffix}")
     try:

@@ -61,7 +61,7 @@ class Int8(Format):
         with TemporaryDirectory() as folder:
             whole = Path(folder) / "float32.onnx"
             write_onnx(graph, whole, self.opset)
-            with recording("onnx_int8"), _quiet():
+            with recording("onnx_int8", graph), _quiet():
                 quantize(whole, path, pictures)
         _describe(path, {**metadata, "calibration_pictures": str(len(pictures))})
 
@@ -76,7 +76,7 @@ def write_onnx(graph: Graph, path: Path, opset: int) -> None:
     import onnx
     import torch
 
-    with recording("onnx"), _quiet():
+    with recording("onnx", graph), _quiet():
         program = torch.onnx.export(
             recorded(graph),
             dynamo=True,

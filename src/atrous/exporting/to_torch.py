@@ -25,7 +25,7 @@ class TorchExport(Format):
 
     def write(self, graph: Graph, path: Path, metadata: Mapping[str, str], calibration: Calibration) -> None:
         """As ``Format.write``; what it says of itself is the extra file metadata.json."""
-        with recording("torch_export"):
+        with recording("torch_export", graph):
             torch.export.save(recorded(graph), path, extra_files={METADATA: json.dumps(dict(metadata))})
 
     def load(self, path: Path, num_threads: int) -> Run:
@@ -40,7 +40,7 @@ class TorchScript(Format):
 
     def write(self, graph: Graph, path: Path, metadata: Mapping[str, str], calibration: Calibration) -> None:
         """As ``Format.write``; what it says of itself is the extra file metadata.json."""
-        with recording("torchscript"), torch.inference_mode(), _deprecated():
+        with recording("torchscript", graph), torch.inference_mode(), _deprecated():
             # Checking would run it again on the very same pictures; the parity report has others.
             traced = torch.jit.trace(graph, (example(),), check_trace=False)
             torch.jit.save(traced, str(path), _extra_files={METADATA: json.dumps(dict(metadata))})
