@@ -49,7 +49,7 @@ NEEDS = {
 
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
-    # export_format is evaluate's, format export's, write predict's, the sweeper a sweep's: they are tested there
+    # export_format is evaluate's, format export's, write predict's, the sweeper a sweep's: tested there
     assert folders == {
         *GROUPS,
         "experiment",

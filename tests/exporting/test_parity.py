@@ -44,9 +44,7 @@ def test_without_labels_there_is_no_miou():
 def test_no_picture_and_another_shape_are_told():
     with pytest.raises(ValueError, match="no picture to compare"):
         compare(answer([[0]]), answer([[0]]), [], 2)
-    with pytest.raises(
-        ValueError, match=r"a: the file gives uint8 \(1, 1, 1\), the network uint8 \(1, 2, 4\)"
-    ):
+    with pytest.raises(ValueError, match=r"a: the file gives uint8 \(1, 1, 1\), the network uint8"):
         compare(answer(TRUTH), answer([[0]]), [Sample("a", IMAGE, None)], 2)
 
 
@@ -104,9 +102,13 @@ def test_the_file_gets_its_name_by_the_report(tmp_path, capsys, passes):
 
 
 def test_nothing_is_left_of_a_file_that_fails_on_the_way(tmp_path):
-    with pytest.raises(KeyError), draft(tmp_path / "net.pt") as path:
-        path.write_bytes(b"half")
-        raise KeyError
+    def half():
+        with draft(tmp_path / "net.pt") as path:
+            path.write_bytes(b"half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        half()
     assert list(tmp_path.iterdir()) == []
 
 
