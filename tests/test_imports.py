@@ -21,9 +21,9 @@ FLOORS = {
     "data.workers": 2, "data.dataset": 2, "data.replacing": 2, "data.statistics": 2, "data.sampler": 2,
     "data.datamodule": 2,
     "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
-    "callbacks": 3, "checkpoint": 3, "costs": 3, "doctor": 3, "filling": 3, "inspection": 3, "predictions": 3,
-    "prediction": 3, "results": 3, "tuning": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
-    "studies": 3,
+    "callbacks": 3, "checkpoint": 3, "costs": 3, "doctor": 3, "exporting": 3, "filling": 3, "inspection": 3,
+    "predictions": 3, "prediction": 3, "results": 3, "tuning": 3, "trust": 3, "launching": 3, "settings": 3,
+    "configs": 3, "studies": 3,
     "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
     "search_space": 4,
     "leaderboard": 4.5, "sweep_runs": 4.5,  # a sweep's own shell, over what its folder holds
@@ -52,7 +52,7 @@ LIBRARIES = {
         "optuna",
         "plotly",
     },
-    3: {"av", "gradio", "mlflow", "packaging", "wandb"},
+    3: {"av", "gradio", "mlflow", "onnx", "onnxruntime", "packaging", "wandb"},
     4: {"hydra", "omegaconf", "yaml"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
@@ -103,6 +103,7 @@ LIGHT = (
     "atrous",
     "atrous.cli",
     "atrous.build",
+    "atrous.commands.export",
     "atrous.commands.export_weights",
     "atrous.commands.train",
     "atrous.commands.tune",

@@ -3,6 +3,8 @@
 Heavy imports stay inside the functions: a wrong path in a config is told before torch is imported.
 """
 
+from atrous.build.exporting import calibration, file_format, require_export, timing, tolerance
+from atrous.build.exporting import samples as parity_samples
 from atrous.build.inspection import plan, samples
 from atrous.build.loaders import (
     cache_folder,
@@ -41,12 +43,14 @@ __all__ = [
     "REDACTED",
     "as_yaml",
     "cache_folder",
+    "calibration",
     "choice",
     "data",
     "evaluation_config",
     "evaluation_module",
     "export_path",
     "exports",
+    "file_format",
     "going_on",
     "is_secret",
     "layout",
@@ -57,6 +61,7 @@ __all__ = [
     "num_workers",
     "objective",
     "pairs",
+    "parity_samples",
     "plain",
     "plan",
     "predictor",
@@ -64,6 +69,7 @@ __all__ = [
     "reader",
     "redacted",
     "require_demo",
+    "require_export",
     "require_files",
     "require_local",
     "require_options",
@@ -76,6 +82,8 @@ __all__ = [
     "shown",
     "stages",
     "sweep_page",
+    "timing",
+    "tolerance",
     "trainer",
     "training",
     "trial_module",
