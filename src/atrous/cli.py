@@ -24,12 +24,15 @@ COMMANDS = {
     "train": "train a model:            atrous train model=deeplabv3plus data=camvid",
     "inspect": "look at a data set:       atrous inspect data=camvid",
     "cache": "decode a data set once:   atrous cache data=cityscapes paths.data=FOLDER",
+    "tune": "find a learning rate:     atrous tune find=lr model=unet data=camvid",
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
     "predict": "pictures and videos:      atrous predict checkpoint=runs/.../best.ckpt input=A output=B",
     "demo": "try it in a browser:      atrous demo checkpoint=runs/.../best.ckpt",
+    "export": "for use without Atrous:  atrous export checkpoint=runs/.../best.ckpt output=NAME.onnx",
     "export-weights": "weights for others:       atrous export-weights checkpoint=runs/.../best.ckpt",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",
+    "doctor": "is this machine well?     atrous doctor",
 }
 ARGUMENTS = {"compare": "runs"}  # where a command's arguments without a key go
 CHOICES = "--choices"  # a line a choice, with what it is

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from atrous.build.options import choice, make, plain, skips
+from atrous.build.pruning import pruning
 from atrous.build.shown import shown, without_secrets, written
 from atrous.labels import LabelSet
 from atrous.run_folder import read_values
@@ -65,11 +66,12 @@ def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]
     # The position in the epoch is kept by SegmentationData, not by the loader.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     values = Values(cfg.paths.output)
-    contents = CheckpointContents(written(cfg), labels, values)
+    contents = CheckpointContents(written(cfg), labels, values, _judged(cfg))
     last = Last(cfg.paths.output)
     preemption = Preemption(last, cfg.trainer.get("checkpoint_minutes"), requeue=cfg.resume == "auto")
     recording = Recording(_about(cfg))
-    own = [Randomness(cfg.seed), *_watching(cfg), ValidateLastStep(), recording, contents, last, preemption]
+    watching = [Randomness(cfg.seed), *_watching(cfg), *pruning(cfg)]
+    own = [*watching, ValidateLastStep(), recording, contents, last, preemption]
     return trainer(cfg, [*callbacks, *own], [values])
 
 
@@ -118,6 +120,15 @@ def trainer(
         plugins=[AtomicCheckpointIO(), *_environment()],
     )
     return made
+
+
+def _judged(cfg: DictConfig) -> str:
+    """The weights whose score chooses the best checkpoint, or, where none is chosen, the objective is of."""
+    from atrous.callbacks.averaging import SPLIT
+    from atrous.contents import EMA, RAW
+
+    monitor = OmegaConf.select(cfg, "callbacks.best.monitor") or cfg.objective
+    return EMA if str(monitor).startswith(f"{SPLIT}/") else RAW
 
 
 def _chosen_loggers(cfg: DictConfig) -> "list[Logger]":
