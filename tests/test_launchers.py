@@ -144,26 +144,30 @@ def test_processes_that_nobody_could_stop_or_start(strategy, num_nodes, composed
         build.trainer(cfg)
 
 
-SWEEP = ("data.splits.val=nowhere,val", "hydra.sweep.dir=sweep", "model=unet_paper", "model.net.width=1")
+@pytest.mark.slow
+def test_a_training_fails_alone(command):
+    """One of two side by side: the other has its checkpoint, and the end says which one failed."""
+    small = ("model=unet_paper", "model.net.width=1", "data.splits.val=nowhere,val", "hydra.sweep.dir=sweep")
+    done = command("train.py", "-m", "hydra/launcher=joblib", *TINY, *small, timeout=600)
+    is_of_run_0(done)
+    sweep = command.folder / "sweep"
+    assert [(sweep / number / "last.ckpt").exists() for number in "01"] == [False, True]
+    assert not list(sweep.glob(".failed*"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "launcher",
-    [
-        ("joblib",),
-        pytest.param(("submitit_local",), marks=pytest.mark.faults),
-        ("ray", "hydra.launcher.init.num_cpus=2"),
-    ],
-    ids=lambda options: options[0],
+    "launcher", [("submitit_local",), ("ray", "hydra.launcher.init.num_cpus=2")], ids=lambda given: given[0]
 )
-def test_a_run_fails_alone_in_every_launcher(launcher, command):
-    """One of two fails: the other has its checkpoint, and the end says which one failed."""
+def test_any_command_fails_alone(launcher, command, small_run):
     name, *options = launcher
-    done = command("train.py", "-m", f"hydra/launcher={name}", *options, *TINY, *SWEEP, timeout=600)
+    checkpoints = f"checkpoint={small_run}/nowhere.ckpt,{small_run}/last.ckpt"
+    given = (f"hydra/launcher={name}", *options, "hydra.sweep.dir=sweep", "output=weights.safetensors")
+    is_of_run_0(command("-m", "atrous", "export-weights", "-m", *given, checkpoints, timeout=600))
+    assert (command.folder / "weights.safetensors").exists()
+
+
+def is_of_run_0(done):
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr.strip().endswith("atrous: 1 of the sweep's runs failed: 0")
     assert "Traceback" not in done.stderr
-    sweep = command.folder / "sweep"
-    assert [(sweep / number / "last.ckpt").exists() for number in "01"] == [False, True]
-    assert not list(sweep.glob(".failed*"))

@@ -5,6 +5,7 @@ Hydra takes a launcher from the package hydra_plugins alone.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -103,9 +104,11 @@ def _ray(init: Mapping[str, Any]) -> Any:
         import ray
     except ModuleNotFoundError as error:
         raise ValueError("hydra/launcher=ray needs Ray: pip install atrous[clusters]") from error
+    before = signal.getsignal(signal.SIGTERM)
     try:
         if not ray.is_initialized():
             ray.init(**init)
+            signal.signal(signal.SIGTERM, before)  # Ray's own says where it was hit, and aborts
     except ConnectionError as error:
         raise ValueError(
             f"hydra.launcher.init.address={init.get('address')}: no Ray answers there; `ray start --head` "
