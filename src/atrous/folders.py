@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("score_folder", _score_folder, replace=True)
     OmegaConf.register_new_resolver("predict_folder", _predict_folder, replace=True)
     OmegaConf.register_new_resolver("inspect_folder", _inspect_folder, replace=True)
+    OmegaConf.register_new_resolver("doctor_folder", _doctor_folder, replace=True)
 
 
 def _train_folder(resume: str | None, new: str, runs: str) -> str:
@@ -83,6 +85,11 @@ def _predict_folder(checkpoint: str | None, given: str | None, output: str | Non
 
 def _inspect_folder(output: str | None, runs: str, data: str) -> str:
     return output or f"{runs}/inspect-{data}"
+
+
+def _doctor_folder() -> str:
+    """One of this process, which takes it away again."""
+    return str(Path(tempfile.gettempdir(), f"atrous-doctor-{os.getpid()}"))
 
 
 def _existing(path: str, key: str) -> Path:

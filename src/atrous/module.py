@@ -107,8 +107,7 @@ class SegmentationModule(L.LightningModule):
 
     def normalize(self, images: Tensor) -> Tensor:
         """images: uint8 or float (N, 3, H, W), 0..255 -> float, less the mean, over the deviation."""
-        # uint8 becomes float within the subtraction: one pass over the pixels, and one over the result.
-        return torch.sub(images.contiguous(memory_format=torch.channels_last), self.mean).div_(self.std)
+        return normalized(images, self.mean, self.std)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and its schedule over the true number of optimizer steps."""
@@ -262,6 +261,12 @@ class SegmentationModule(L.LightningModule):
         self.evaluated = self.log_scores(split, counted)
         self.seconds_per_picture = statistics.median(self._seconds[1:] or self._seconds or [math.nan])
         self.evaluated_on = _device_name(self.device)
+
+
+def normalized(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """As ``SegmentationModule.normalize``.  mean, std: float (1, 3, 1, 1), 0..255."""
+    # uint8 becomes float within the subtraction: one pass over the pixels, and one over the result.
+    return torch.sub(images.contiguous(memory_format=torch.channels_last), mean).div_(std)
 
 
 def is_logged(trainer: L.Trainer, step: int) -> bool:
