@@ -7,6 +7,8 @@ import pytest
 import torch
 from conftest import compose_command
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 
 from atrous.commands.train import train
 from atrous.configs import config_folder
@@ -29,6 +31,7 @@ GROUPS = (
     "scheduler",
     "trainer",
 )
+HYDRAS = ("callbacks", "launcher", "sweeper")
 CHOICES = [
     (group, path.stem)
     for group in GROUPS
@@ -49,17 +52,10 @@ NEEDS = {
 
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
-    # export_format is evaluate's, format export's, write predict's, the sweeper a sweep's: tested there
-    assert folders == {
-        *GROUPS,
-        "experiment",
-        "paths",
-        "export_format",
-        "format",
-        "write",
-        "hydra",
-        "hydra/sweeper",
-    }
+    # export_format is evaluate's, format export's, write predict's, find tune's, those of hydra a sweep's: they
+    # are tested there
+    others = {"experiment", "paths", "export_format", "find", "format", "write", "sweep"}
+    assert folders == {*GROUPS, *others, "hydra", *(f"hydra/{part}" for part in HYDRAS)}
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
@@ -95,6 +91,26 @@ def with_data(choice, output, *options, steps=1):
     return compose_command(
         "train", [*options, *made, f"data.root={root}", *small, f"trainer.max_steps={steps}"], output
     )
+
+
+@pytest.mark.parametrize("choice", sorted(path.stem for path in (config_folder() / "sweep").glob("*.yaml")))
+def test_sweep(choice, tmp_path):
+    """What each job of it would be composes, whatever else is chosen."""
+    others = ["model=unet", "data=camvid", "augment=crop", "optimizer=sgd"]
+    compose_command("train", [f"sweep={choice}", *others], tmp_path)
+    hydra = HydraConfig.get()
+    assert hydra.mode == (None if choice == "grid" else RunMode.MULTIRUN)
+    parser = OverridesParser.create()
+    ends = [
+        f"{key}={first(parser.parse_override(f'{key}={text}'))}" for key, text in hydra.sweeper.params.items()
+    ]
+    compose_command("train", [f"sweep={choice}", *others, *ends], tmp_path)
+
+
+def first(override):
+    """One of the values that it sweeps over."""
+    sweep = override.value()
+    return sweep.start if hasattr(sweep, "start") else next(override.sweep_string_iterator())
 
 
 EXPERIMENTS = [

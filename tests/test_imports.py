@@ -13,7 +13,7 @@ FLOORS = {
     "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0, "run_folder": 0, "siblings": 0,
     "torch_file": 0, "whole": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
-    "activations": 1, "compiling": 1, "contents": 1,
+    "activations": 1, "compiling": 1, "contents": 1, "sweeps": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.cache": 1, "data.jitter": 1,
     "data.tags": 2, "data.opening": 2, "data.showing": 2,
@@ -21,10 +21,13 @@ FLOORS = {
     "data.workers": 2, "data.dataset": 2, "data.replacing": 2, "data.statistics": 2, "data.sampler": 2,
     "data.datamodule": 2,
     "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
-    "callbacks": 3, "checkpoint": 3, "costs": 3, "exporting": 3, "filling": 3, "inspection": 3,
-    "predictions": 3, "prediction": 3, "results": 3, "trust": 3, "launching": 3, "settings": 3, "configs": 3,
+    "callbacks": 3, "checkpoint": 3, "costs": 3, "doctor": 3, "exporting": 3, "filling": 3, "inspection": 3,
+    "predictions": 3, "prediction": 3, "results": 3, "tuning": 3, "trust": 3, "launching": 3, "settings": 3,
+    "configs": 3, "studies": 3,
     "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
-    "commands": 5, "cli": 5, "__main__": 6, "leaderboard": 5,
+    "search_space": 4,
+    "leaderboard": 4.5, "sweep_runs": 4.5,  # a sweep's own shell, over what its folder holds
+    "answering": 5, "commands": 5, "sweeping": 6, "running": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 LIBRARIES = {
     0: {"numpy", "safetensors", "torch"},
@@ -37,8 +40,19 @@ LIBRARIES = {
         "torchmetrics",
         "cv2",
     },
-    2: {"lightning", "PIL", "kornia_rs", "simplejpeg", "rich", "matplotlib", "jinja2", "markupsafe"},
-    3: {"av", "gradio", "mlflow", "onnx", "onnxruntime", "wandb"},
+    2: {
+        "lightning",
+        "PIL",
+        "kornia_rs",
+        "simplejpeg",
+        "rich",
+        "matplotlib",
+        "jinja2",
+        "markupsafe",
+        "optuna",
+        "plotly",
+    },
+    3: {"av", "gradio", "mlflow", "onnx", "onnxruntime", "packaging", "wandb"},
     4: {"hydra", "omegaconf", "yaml"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
@@ -92,14 +106,19 @@ LIGHT = (
     "atrous.commands.export",
     "atrous.commands.export_weights",
     "atrous.commands.train",
+    "atrous.commands.tune",
     "atrous.commands.evaluate",
     "atrous.commands.score",
     "atrous.commands.compare",
     "atrous.commands.inspect",
     "atrous.commands.predict",
     "atrous.commands.demo",
+    "atrous.commands.doctor",
     "atrous.inspection",
     "atrous.leaderboard",
+    "atrous.sweep_runs",
+    "hydra_plugins.atrous_grid",
+    "hydra_plugins.atrous_optuna",
     "atrous.data.layouts.camvid",
     "atrous.data.layouts.folder",
     "atrous.data.layouts.lists",
@@ -114,7 +133,7 @@ LIGHT = (
 
 @pytest.mark.parametrize("module", LIGHT)
 def test_quick_answers_do_not_wait_for_torch(module):
-    heavy = "{'torch', 'lightning', 'albumentations', 'wandb'}"
+    heavy = "{'torch', 'lightning', 'albumentations', 'optuna', 'plotly', 'wandb'}"
     program = f"import sys, {module}; print(*({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

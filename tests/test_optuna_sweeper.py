@@ -1,14 +1,15 @@
-"""The search space in Hydra's grammar, as Optuna's distributions."""
-
-from types import SimpleNamespace
+"""The search space in Hydra's grammar, as Optuna's distributions; trials chosen, shared, told."""
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import OmegaConf
+from hydra.errors import InstantiationException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sweepers import Launcher, swept
 
-from hydra_plugins.atrous_optuna import OptunaSweeper, _distribution
+from atrous.search_space import distribution
+from atrous.studies import PRUNER, stored
+from atrous.sweeps.folder import alone, claim, write_pruned
+from hydra_plugins.atrous_optuna import OptunaSweeper
 
 
 @pytest.mark.parametrize(
@@ -26,39 +27,100 @@ from hydra_plugins.atrous_optuna import OptunaSweeper, _distribution
     ],
 )
 def test_search_space(override, expected):
-    assert _distribution(OverridesParser.create().parse_override(override)) == expected
+    assert distribution(OverridesParser.create().parse_override(override)) == expected
 
 
-class Launcher:
-    """Stands for Hydra's: the objective is the value itself."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.values: list[float] = []
-        self.stop_at = stop_at
-
-    def launch(self, jobs, initial_job_idx):
-        ((override,),) = jobs
-        if initial_job_idx == self.stop_at:
-            raise KeyboardInterrupt
-        self.values.append(float(override.partition("=")[2]))
-        done = JobReturn(status=JobStatus.COMPLETED)
-        done.return_value = self.values[-1]
-        return [done]
+SPACE = "lr=interval(0,1)"
 
 
-def swept(folder, launcher, num_jobs):
-    sweeper = OptunaSweeper(num_jobs, seed=0)
-    sweeper.config = OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}}, "resume": "auto"})
-    sweeper.launcher, sweeper.hydra_context = launcher, SimpleNamespace(config_loader=None)
-    sweeper.validate_batch_is_legal = lambda batch: None
-    sweeper.sweep(["lr=interval(0,1)"])
-    return launcher.values
+def states(folder):
+    return [trial.state.name for trial in stored(folder).get_trials(deepcopy=False)]
 
 
 def test_a_sweep_that_goes_on_tries_what_it_would_have_tried(tmp_path):
-    whole = swept(tmp_path / "whole", Launcher(), 6)
+    whole = swept(OptunaSweeper(6, seed=0), Launcher(tmp_path / "whole"), SPACE)
     assert len(set(whole)) == 6
-    stopped = Launcher(stop_at=3)
+    stopped = Launcher(tmp_path / "stopped", stop_at=3)
     with pytest.raises(KeyboardInterrupt):
-        swept(tmp_path / "stopped", stopped, 6)
-    assert stopped.values + swept(tmp_path / "stopped", Launcher(), 6) == whole
+        swept(OptunaSweeper(6, seed=0), stopped, SPACE)
+    assert states(stopped.folder)[3] == "RUNNING"
+    again = swept(OptunaSweeper(6, seed=0), Launcher(stopped.folder), SPACE)
+    assert stopped.values + again == whole
+
+
+def test_what_a_living_process_is_at_work_on_is_its_own(tmp_path):
+    """Another sweep of this folder runs trial 3 while this one starts: it counts, and is not run twice."""
+    stopped = Launcher(tmp_path, stop_at=3)
+    with pytest.raises(KeyboardInterrupt):
+        swept(OptunaSweeper(6, seed=0), stopped, SPACE)
+    with alone(tmp_path):
+        held = claim(tmp_path, "3")
+    with held:
+        other = Launcher(tmp_path)
+        swept(OptunaSweeper(6, seed=0), other, SPACE)
+        assert other.batches == [[4], [5]]
+    last = Launcher(tmp_path)
+    swept(OptunaSweeper(6, seed=0), last, SPACE)
+    assert last.batches == [[3]]
+    assert states(tmp_path) == ["COMPLETE"] * 6
+
+
+def test_several_at_once(tmp_path):
+    launcher = Launcher(tmp_path)
+    swept(OptunaSweeper(5, num_parallel=2, seed=0), launcher, SPACE)
+    assert launcher.batches == [[0, 1], [2, 3], [4]]
+    assert len(set(launcher.values)) == 5
+
+
+def test_a_pruned_trial_counts_and_is_not_a_failed_one(tmp_path):
+    values = swept(OptunaSweeper(6, seed=0), Launcher(tmp_path, prune_below=0.5), SPACE)
+    assert len(values) == 6
+    expected = ["PRUNED" if value < 0.5 else "COMPLETE" for value in values]
+    assert set(expected) == {"PRUNED", "COMPLETE"}
+    assert states(tmp_path) == expected
+
+
+def test_a_trial_that_was_pruned_before_the_sweep_was_stopped_is_not_run_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        swept(OptunaSweeper(2, seed=0), Launcher(tmp_path, stop_at=1), SPACE)
+    write_pruned(tmp_path / "1", 5, 0.1)
+    assert swept(OptunaSweeper(2, seed=0), Launcher(tmp_path), SPACE) == []
+    assert states(tmp_path) == ["COMPLETE", "PRUNED"]
+
+
+MEDIAN = {"_target_": "optuna.pruners.MedianPruner"}
+
+
+def test_the_trials_find_the_pruner_of_this_sweep(tmp_path):
+    swept(OptunaSweeper(1, pruner=MEDIAN), Launcher(tmp_path), SPACE)
+    assert stored(tmp_path).user_attrs[PRUNER] == MEDIAN
+    swept(OptunaSweeper(1), Launcher(tmp_path), SPACE)
+    assert stored(tmp_path).user_attrs[PRUNER] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "said"),
+    [
+        ({}, ["lr=0.1"], "needs a search space: give one such as"),
+        ({}, ["lr=glob(*)"], r"lr=glob\(\*\): expected interval, range or choice"),
+        ({"num_jobs": 0}, [SPACE], r"hydra\.sweeper\.num_jobs=0: expected a whole number"),
+        ({"direction": "max"}, [SPACE], r"hydra\.sweeper\.direction=max: expected maximize or minimize"),
+        (
+            {"pruner": {"_target_": "optuna.pruners.MedianPrunr"}},
+            [SPACE],
+            r"_target_=optuna\.pruners\.MedianPrunr: no pruner of Optuna's, did you mean MedianPruner; ",
+        ),
+        ({"pruner": {"_target_": "os.system"}}, [SPACE], r"hydra\.sweeper\.pruner names 'os\.system', which"),
+        ({"pruner": {**MEDIAN, "n_warmup": 3}}, [SPACE], "unexpected keyword argument 'n_warmup'"),
+    ],
+)
+def test_wrong_input(options, arguments, said, tmp_path):
+    with pytest.raises((ValueError, InstantiationException), match=said):
+        swept(OptunaSweeper(**{"num_jobs": 2, **options}), Launcher(tmp_path), *arguments)
+    assert not (tmp_path / "0").exists()
+
+
+def test_a_study_is_not_turned_round(tmp_path):
+    swept(OptunaSweeper(1), Launcher(tmp_path), SPACE)
+    with pytest.raises(ValueError, match="was begun with maximize; give this, or"):
+        swept(OptunaSweeper(2, direction="minimize"), Launcher(tmp_path), SPACE)

@@ -135,7 +135,14 @@ def test_a_command_line_is_shown_without_secrets():
 
 def test_a_leaderboard_holds_no_secret(tmp_path, monkeypatch):
     config = OmegaConf.create(
-        {"hydra": {"mode": "MULTIRUN", "sweep": {"dir": str(tmp_path)}, "runtime": {"output_dir": "runs/0"}}}
+        {
+            "hydra": {
+                "mode": "MULTIRUN",
+                "sweep": {"dir": str(tmp_path)},
+                "sweeper": {"direction": "maximize"},
+                "runtime": {"output_dir": str(tmp_path / "0")},
+            }
+        }
     )
     hydra = config.hydra
     hydra.mode = RunMode.MULTIRUN
@@ -148,4 +155,4 @@ def test_a_leaderboard_holds_no_secret(tmp_path, monkeypatch):
     Leaderboard().on_job_end(config, done)
     table = (tmp_path / "leaderboard.csv").read_text()
     assert "hunter2" not in table
-    assert table.splitlines()[1].startswith("0.5,0.1,<redacted>,")
+    assert table.splitlines()[1].startswith("0.5,finished,0.1,<redacted>,")

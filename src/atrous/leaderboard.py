@@ -1,10 +1,11 @@
 """The table of a sweep: every run with what was varied, ordered by the objective."""
 
 import csv
+import io
 import math
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
@@ -13,64 +14,109 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from atrous import build
+from atrous.studies import Direction
+from atrous.sweeps.folder import (
+    FAILED,
+    FINISHED,
+    LEADERBOARD,
+    PRUNED_STATE,
+    Outcome,
+    given,
+    hold,
+    is_finished,
+    read_outcomes,
+    read_pruned,
+    write_outcome,
+)
+from atrous.sweeps.table import columns, ordered, seeds, short, varied
+from atrous.whole import write_whole
+
+FIRST = {"maximize": "largest", "minimize": "smallest"}
 
 
 class Leaderboard(Callback):
-    """leaderboard.csv in the sweep's folder, largest objective first, written after every run and printed at
-    the end.
+    """leaderboard.csv in the sweep's folder, the best objective first, written after every run; at the end it
+    is printed, and becomes a page.
 
-    A run that failed has no objective, and stands last.  A sweep that goes on keeps the runs before.
+    Everything in it comes from the folders of the runs: other processes and machines may have run them.
     """
 
     def __init__(self) -> None:
-        self.runs: list[dict[str, Any]] = []
+        self._held: IO[str] | None = None
 
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Take up what is there."""
-        if _path(config).exists():
-            with _path(config).open(newline="") as file:
-                rows = list(csv.DictReader(file))
-            self.runs = [{**row, "objective": float(row["objective"])} for row in rows]
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note that a run has begun, in the process that runs it."""
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            return
+        run = _run(config)
+        self._held = hold(run.parent, run.name)
+        if not is_finished(run):
+            write_outcome(run.parent, Outcome(run.name, _given(config.hydra.overrides.task)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Note what a run was and what came of it."""
+        """Note what came of it."""
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             return
         done = job_return.status == JobStatus.COMPLETED
         objective = float(job_return.return_value) if done else math.nan
-        given = [override.partition("=") for override in job_return.overrides or []]
-        varied = {key: build.REDACTED if build.is_secret(key) else value for key, _, value in given}
-        name = Path(config.hydra.runtime.output_dir).name
-        before = next((run for run in self.runs if run["run"] == name), None)
-        if before is not None and math.isnan(objective):
-            return  # what was computed stays
-        self.runs = [run for run in self.runs if run["run"] != name]
-        self.runs.append({"objective": objective, **varied, "run": name})
-        self.runs.sort(key=lambda run: (math.isnan(run["objective"]), -run["objective"]))
-        whole = _path(config).with_name(".leaderboard.tmp")
-        with whole.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self._columns())
-            writer.writeheader()
-            writer.writerows(self.runs)
-        os.replace(whole, _path(config))
+        run = _run(config)
+        state = PRUNED_STATE if read_pruned(run) else FAILED if math.isnan(objective) else FINISHED
+        if state == FINISHED or not is_finished(run):  # what was computed stays
+            write_outcome(run.parent, Outcome(run.name, _given(job_return.overrides or []), state, objective))
+        if self._held is not None:
+            self._held.close()
+        rows = ordered(read_outcomes(run.parent), _direction(config))
+        write_whole(run.parent / LEADERBOARD, _table(rows))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Print the table."""
-        from rich.console import Console
-        from rich.table import Table
-
-        title = f"{config.objective}, largest first: {_path(config)}"
-        varied = [column for column in self._columns() if len({run.get(column) for run in self.runs}) > 1]
-        columns = list(dict.fromkeys(["objective", *varied, "run"]))
-        table = Table(*columns, title=title, title_justify="left")
-        for run in self.runs:
-            cells = {**run, "objective": f"{run['objective']:.4f}"}
-            table.add_row(*(str(cells.get(column, "")) for column in columns))
-        Console().print(table)
-
-    def _columns(self) -> list[str]:
-        return list(dict.fromkeys(column for run in self.runs for column in run))
+        """Print the table, and write the page."""
+        folder = Path(config.hydra.sweep.dir)
+        rows = ordered(read_outcomes(folder), _direction(config))
+        write_whole(folder / LEADERBOARD, _table(rows))
+        _print(rows, f"{config.objective}, {FIRST[_direction(config)]} first: {folder / LEADERBOARD}")
+        print(f"the sweep's page: {build.sweep_page(folder, rows, config.objective, _direction(config))}")
 
 
-def _path(config: DictConfig) -> Path:
-    return Path(config.hydra.sweep.dir) / "leaderboard.csv"
+def _given(overrides: Sequence[str]) -> dict[str, str]:
+    return given(build.without_secrets(overrides))
+
+
+def _run(config: DictConfig) -> Path:
+    return Path(config.hydra.runtime.output_dir)
+
+
+def _direction(config: DictConfig) -> Direction:
+    found: Direction = config.hydra.sweeper.get("direction", "maximize")  # Hydra's own sweepers have none
+    return found
+
+
+def _table(rows: Sequence[Outcome]) -> str:
+    """The leaderboard as CSV."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    names = columns(rows)
+    writer.writerow(["objective", "state", *names, "run"])
+    for row in rows:
+        writer.writerow([row.objective, row.state, *(row.given.get(name, "") for name in names), row.run])
+    return file.getvalue()
+
+
+def _print(rows: Sequence[Outcome], title: str) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    names = varied(rows)
+    table = Table("objective", "state", *names, "run", title=title, title_justify="left")
+    for row in rows:
+        cells = [escape(short(row.given.get(name, ""))) for name in names]
+        table.add_row(f"{row.objective:.4f}", row.state, *cells, row.run)
+    console = Console()
+    console.print(table)
+    if groups := seeds(rows):
+        names = [name for name in names if name != "seed"]
+        summary = Table("mean", "deviation", "seeds", *names, title="over seeds", title_justify="left")
+        for group in groups:
+            cells = [escape(short(group.given.get(name, ""))) for name in names]
+            summary.add_row(f"{group.mean:.4f}", f"{group.deviation:.4f}", str(group.num), *cells)
+        console.print(summary)

@@ -45,29 +45,36 @@ NEVER = frozenset(sys.stdlib_module_names) | {
 }  # fmt: skip
 
 
-def require_trusted(config: Mapping[str, Any], also: Sequence[str] = (), training: bool = False) -> None:
+def require_trusted(
+    config: Mapping[str, Any],
+    also: Sequence[str] = (),
+    training: bool = False,
+    holder: str = "the checkpoint's config",
+    libraries: Sequence[str] = (),
+) -> None:
     """Look at everything in ``config`` that would be built.
 
     config: plain data with every interpolation resolved: one could else bring in what is not seen here.  A
         text that is an interpolation all the same, as an escaped one gives, is refused: Hydra resolves again.
     also: further packages whose classes and functions it may name: the user's own.
     training: it is the config of a training, which also builds a trainer, callbacks and loggers.
+    holder: what the config is called.  libraries: whose public classes it may name besides.
     Raises ValueError: it names something else, or ``also`` names what nobody may open.
     """
     _require_own_packages(also)
     functions = (*OWN, *(["atrous.callbacks"] if training else []), *also)
-    allowed = (*OWN, *LIBRARIES, *(TRAINING if training else ()), *also)
+    allowed = (*OWN, *LIBRARIES, *libraries, *(TRAINING if training else ()), *also)
     for text in _texts(config):
         if "${" in text:
             raise ValueError(
-                f"the checkpoint's config holds '{text[:200]}', an interpolation behind another, which may "
+                f"{holder} holds '{text[:200]}', an interpolation behind another, which may "
                 "hide what it builds; no option allows it: do not use this file"
             )
     for target in _targets(config):
         if not isinstance(target, str) or not _may_be_built(target, allowed, functions):
             raise ValueError(
-                f"the checkpoint's config names '{str(target)[:200]}', which is none of the parts that a "
-                f"checkpoint may build; {_way_out(target, also)}"
+                f"{holder} names '{str(target)[:200]}', which is none of the parts that "
+                f"it may build; {_way_out(target, also)}"
             )
 
 

@@ -6,51 +6,62 @@ hydra.sweeper.params.  Hydra takes a sweeper from the package hydra_plugins alon
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from atrous import build
+from atrous.search_space import distribution
+from atrous.studies import PRUNER, stored
+from atrous.sweep_runs import claimed, launch, require_sweep
+from atrous.sweeps.folder import alone, read_pruned, require_own
+
 if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
-    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
-STUDY = "study.journal"
+FINISHED = ("COMPLETE", "FAIL", "PRUNED")
 
 
 class OptunaSweeper(Sweeper):
     """Runs jobs whose values Optuna chooses by the objectives of those before; the study is kept on disk.
 
     A sweep that was stopped goes on by resume=auto: the jobs that were running then are taken up first, each
-    in its folder.
+    in its folder.  Several processes may work on one: none takes up what a living one is at work on.
 
-    num_jobs: of the whole sweep; failed ones count.
+    num_jobs: of the whole sweep; failed and pruned ones count.
+    num_parallel: that the launcher gets at once.
     direction: maximize or minimize the objective.
-    sampler: Optuna's; None: TPE with this seed, which null makes another one each time.
+    sampler: the config of one of Optuna's; None: TPE with this seed, which null makes another one each time.
+    pruner: the config of one of Optuna's; None: every job runs to its end.
     params: the search space, key -> sweep, beside what the command line gives.
     """
 
     def __init__(
         self,
         num_jobs: int,
+        num_parallel: int = 1,
         direction: Literal["maximize", "minimize"] = "maximize",
-        sampler: "BaseSampler | None" = None,
+        sampler: Mapping[str, Any] | None = None,
+        pruner: Mapping[str, Any] | None = None,
         seed: int | None = None,
         params: Mapping[str, str] | None = None,
     ) -> None:
         self.num_jobs = num_jobs
+        self.num_parallel = num_parallel
         self.direction = direction
         self.sampler = sampler
+        self.pruner = pruner
         self.seed = seed
         self.params = dict(params or {})
         self.config: DictConfig | None = None
@@ -66,91 +77,100 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the jobs."""
+        assert self.config is not None
+        require_sweep(self.config, self.direction, num_jobs=self.num_jobs, num_parallel=self.num_parallel)
+        fixed, space = self._search_space(arguments)
+        folder = Path(self.config.hydra.sweep.dir)
+        study = self._study(folder)
+        while True:
+            with ExitStack() as claims:
+                with alone(folder):
+                    trials = self._choose(study, space, folder, claims)
+                if not trials:
+                    return
+                self._run(study, fixed, trials, folder)
+
+    def _search_space(self, arguments: Sequence[str]) -> "tuple[list[str], dict[str, BaseDistribution]]":
+        """The options that all jobs have, and what is chosen for each; the command line's come last."""
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         given = [f"{key}={value}" for key, value in self.params.items()]
         overrides = {each.get_key_element(): each for each in parser.parse_overrides([*given, *arguments])}
         fixed = [str(each.input_line) for each in overrides.values() if not each.is_sweep_override()]
-        space = {key: _distribution(each) for key, each in overrides.items() if each.is_sweep_override()}
+        space = {key: distribution(each) for key, each in overrides.items() if each.is_sweep_override()}
         if not space:
             raise ValueError(
                 "a sweep by Optuna needs a search space: give one such as optimizer.lr='interval(1e-4,1e-2)'"
             )
-        from optuna.samplers import TPESampler
+        return fixed, space
 
-        study = self._study()
-        for trial in _in_state(study, "RUNNING"):  # the sweep before this one was stopped in it
-            self._run(study, fixed, trial)
-        while len(_in_state(study, "COMPLETE", "FAIL")) < self.num_jobs:
-            if self.sampler is None:  # of each trial its own: a sweep that goes on does not begin anew
-                seed = None if self.seed is None else self.seed + 1_000_003 * len(study.trials)
-                study.sampler = TPESampler(seed=seed)
-            self._run(study, fixed, study.ask(space))
-
-    def _study(self) -> "optuna.Study":
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-
+    def _study(self, folder: Path) -> "optuna.Study":
         assert self.config is not None
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        path = Path(self.config.hydra.sweep.dir) / STUDY
-        if path.exists() and self.config.get("resume") != "auto":
-            raise ValueError(
-                f"hydra.sweep.dir={path.parent}: holds a sweep already; resume=auto goes on with it, or "
-                "choose another folder"
-            )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return optuna.create_study(
-            study_name="sweep",
-            storage=JournalStorage(JournalFileBackend(str(path))),
-            sampler=self.sampler,
-            direction=self.direction,
-            load_if_exists=True,
-        )
+        require_own(folder, self.config.get("resume"), by_optuna=True)
+        pruner = build.pruner(self.pruner, self.config.get("allow", ()))
+        with alone(folder):
+            study = stored(folder, self.direction, pruner)
+            study.set_user_attr(PRUNER, self.pruner)
+        if self.sampler is not None:
+            study.sampler = build.make(dict(self.sampler))
+        return study
 
-    def _run(self, study: "optuna.Study", fixed: Sequence[str], trial: "optuna.Trial | FrozenTrial") -> None:
-        """Run the job of a trial, whose number it has, and tell the study what came of it."""
-        from optuna.trial import TrialState
+    def _choose(
+        self, study: "optuna.Study", space: "dict[str, BaseDistribution]", folder: Path, claims: ExitStack
+    ) -> "list[optuna.Trial | FrozenTrial]":
+        """The next trials for the launcher: first those that a process which ended has left running."""
+        trials: list[optuna.Trial | FrozenTrial] = []
+        for trial in _in_state(study, "RUNNING"):
+            if len(trials) < self.num_parallel and claimed(folder, trial.number, claims):
+                trials.append(trial)
+        while len(trials) < self.num_parallel:
+            begun = len(_in_state(study, "RUNNING", *FINISHED))
+            if begun >= self.num_jobs:
+                break
+            if self.sampler is None:  # of each trial its own: a sweep that goes on does not begin anew
+                study.sampler = _tpe(None if self.seed is None else self.seed + 1_000_003 * begun)
+            trials.append(study.ask(space))
+            assert claimed(folder, trials[-1].number, claims)
+        return trials
 
+    def _run(
+        self,
+        study: "optuna.Study",
+        fixed: Sequence[str],
+        trials: "Sequence[optuna.Trial | FrozenTrial]",
+        folder: Path,
+    ) -> None:
+        """Run the jobs of trials, whose numbers they have, and tell the study what came of them."""
         assert self.launcher is not None
-        job = [*fixed, *(f"{key}={value}" for key, value in trial.params.items())]
-        self.validate_batch_is_legal([job])
-        (done,) = self.launcher.launch([job], initial_job_idx=trial.number)
-        value = float(done.return_value) if done.status == JobStatus.COMPLETED else math.nan
-        if math.isnan(value):
-            study.tell(trial.number, state=TrialState.FAIL)
-        else:
-            study.tell(trial.number, value)
+        jobs = {
+            trial.number: [*fixed, *(f"{key}={value}" for key, value in trial.params.items())]
+            for trial in trials
+            if read_pruned(folder / str(trial.number)) is None  # else stopped between its end and our telling
+        }
+        self.validate_batch_is_legal(list(jobs.values()))
+        done = launch(self.launcher, jobs)
+        for trial in trials:
+            _tell(study, trial.number, folder, done.get(trial.number))
+
+
+def _tell(study: "optuna.Study", number: int, folder: Path, done: JobReturn | None) -> None:
+    """Tell the study what came of a trial; of a pruned one it knows the objective.  done: None: not run."""
+    from optuna.trial import TrialState
+
+    value = float(done.return_value) if done and done.status == JobStatus.COMPLETED else math.nan
+    if read_pruned(folder / str(number)) is not None:
+        study.tell(number, state=TrialState.PRUNED)
+    elif math.isnan(value):
+        study.tell(number, state=TrialState.FAIL)
+    else:
+        study.tell(number, value)
+
+
+def _tpe(seed: int | None) -> "optuna.samplers.TPESampler":
+    from optuna.samplers import TPESampler
+
+    return TPESampler(seed=seed)
 
 
 def _in_state(study: "optuna.Study", *names: str) -> "list[FrozenTrial]":
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in names]
-
-
-def _distribution(override: Override) -> "BaseDistribution":
-    """The part of the search space that a sweep of Hydra's grammar says.
-
-    Raises ValueError: one that Optuna cannot choose from.
-    """
-    from optuna.distributions import CategoricalDistribution
-
-    sweep: Any = override.value()
-    if isinstance(sweep, ChoiceSweep):
-        return CategoricalDistribution(list(override.sweep_string_iterator()))
-    if not isinstance(sweep, RangeSweep | IntervalSweep):
-        raise ValueError(f"{override.input_line}: expected interval, range or choice")
-    if isinstance(sweep, IntervalSweep):
-        ends: list[Any] = [sweep.start, sweep.end]
-        return _numbers(ends)(*ends, log="log" in sweep.tags)
-    numbers: list[Any] = [sweep.start, sweep.stop, sweep.step]
-    start, stop, step = numbers
-    last = start + (math.ceil(round((stop - start) / step, 9)) - 1) * step  # below the stop, as in Python
-    return _numbers(numbers)(start, last, step=step)
-
-
-def _numbers(given: Sequence[int | float]) -> "Callable[..., BaseDistribution]":
-    """Whole numbers where all that are given are."""
-    from optuna.distributions import FloatDistribution, IntDistribution
-
-    return IntDistribution if all(isinstance(each, int) for each in given) else FloatDistribution

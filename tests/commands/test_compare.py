@@ -123,7 +123,7 @@ def test_the_page_in_a_browser(scored, run, open_page, tmp_path):
             lambda root: change(
                 root / "worse" / "config.yaml", "atrous.data.layouts.synthetic.Synthetic", "os.system"
             ),
-            "config names &#39;os.system&#39;, which is none of the parts that a checkpoint may build",
+            "config names &#39;os.system&#39;, which is none of the parts that it may build",
         ),
         (
             lambda root: change(root / "worse" / "config.yaml", "test: 8", "test: 4"),

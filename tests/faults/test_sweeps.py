@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -87,6 +88,32 @@ def test_a_grid_goes_on_where_it_was_stopped(sweep, command):
     assert [found[name]["objective"] == "nan" for name in "0123"] == [True, True, False, False]
     assert [lr(folder / name) for name in "23"] == [0.01, 0.001]
     assert all(state(folder / name)["global_step"] == 4 for name in "23")
+
+
+@pytest.mark.faults
+def test_two_processes_share_a_sweep(sweep, command):
+    """One of them is killed: the other takes up what it has left."""
+    shared = (*TWO[1:], "trainer=cpu", "sweep=optuna", "hydra.sweeper.num_jobs=4")
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(sweep, *shared)
+        sweep.kill("sweep/1/last.ckpt", *shared)
+        assert other.result().returncode == 0
+    found = rows(command.folder / "sweep")
+    assert sorted(found) == ["0", "1", "2", "3"]
+    assert {row["state"] for row in found.values()} == {"finished"}
+    for name, row in found.items():
+        assert float(row["optimizer.lr"]) == lr(command.folder / "sweep" / name)
+        assert state(command.folder / "sweep" / name)["global_step"] == 4
+
+
+@pytest.mark.faults
+def test_both_processes_of_a_pruned_run_end(sweep, command):
+    pruner = "hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, lower: 2.0}"
+    done = sweep(*TWO, *OPTUNA[:-1], "hydra.sweeper.num_jobs=1", pruner, "trainer.val_check_interval=2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("pruned after step 2") == 1
+    assert rows(command.folder / "sweep")["0"]["state"] == "pruned"
+    assert state(command.folder / "sweep" / "0")["global_step"] == 2
 
 
 @pytest.mark.parametrize(

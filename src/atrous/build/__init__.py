@@ -29,9 +29,12 @@ from atrous.build.options import (
     stages,
 )
 from atrous.build.predicting import PREDICTED, predictor, require_demo, require_prediction, writers
+from atrous.build.pruning import pruner
 from atrous.build.shown import REDACTED, is_secret, redacted, shown, without_secrets, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
+from atrous.build.sweeps import sweep_page
 from atrous.build.training import num_processes, objective, trainer, training
+from atrous.build.tuning import search, trial_module, trials
 from atrous.remote import require_local
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "plain",
     "plan",
     "predictor",
+    "pruner",
     "reader",
     "redacted",
     "require_demo",
@@ -73,13 +77,17 @@ __all__ = [
     "require_whole_split",
     "samples",
     "scored_pairs",
+    "search",
     "set_class_weights",
     "shown",
     "stages",
+    "sweep_page",
     "timing",
     "tolerance",
     "trainer",
     "training",
+    "trial_module",
+    "trials",
     "warn_of_small_batches",
     "without_secrets",
     "writers",

@@ -1,0 +1,83 @@
+"""A sweep over every combination of the values given, as Hydra's own, that goes on where it was stopped.
+
+Several processes may share it.  Nothing but the runs is written: Hydra's multirun.yaml would hold the command
+line with its secrets.  Hydra takes a sweeper from the package hydra_plugins alone.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from atrous.sweep_runs import Job, claimed, launch, numbered, require_sweep
+from atrous.sweeps.folder import alone, is_finished, read_outcomes, require_own
+
+
+class GridSweeper(Sweeper):
+    """Runs all combinations; with resume=auto those that are not finished and nobody else is at work on.
+
+    params: key -> values, beside what the command line gives.
+    num_parallel: runs that the launcher gets at once; None: all, or one from a launcher that runs one after
+        another anyway, so that other processes find something to do.
+    direction: of the leaderboard; maximize: the largest objective first.
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, str] | None = None,
+        num_parallel: int | None = None,
+        direction: Literal["maximize", "minimize"] = "maximize",
+    ) -> None:
+        self.params = dict(params or {})
+        self.num_parallel = num_parallel
+        self.direction = direction
+        self.config: DictConfig | None = None
+        self.launcher: Launcher | None = None
+        self.hydra_context: HydraContext | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra."""
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run the jobs."""
+        assert self.hydra_context is not None
+        assert self.config is not None
+        assert self.launcher is not None
+        require_sweep(self.config, self.direction, num_parallel=self.num_parallel)
+        folder = Path(self.config.hydra.sweep.dir)
+        require_own(folder, self.config.get("resume"))
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        given = [f"{key}={value}" for key, value in self.params.items()]
+        (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*given, *arguments]), None)
+        self.validate_batch_is_legal(jobs)
+        left = numbered(jobs, read_outcomes(folder))
+        while left:
+            with ExitStack() as claims:
+                for done in launch(self.launcher, self._choose(folder, left, claims)).values():
+                    _ = done.return_value  # raises what the job has raised
+
+    def _choose(self, folder: Path, left: dict[int, Job], claims: ExitStack) -> dict[int, Job]:
+        """Jobs for the launcher, out of those that are left: each is looked at once."""
+        one_by_one = isinstance(self.launcher, BasicLauncher)
+        most = self.num_parallel or (1 if one_by_one else len(left))
+        chosen: dict[int, Job] = {}
+        with alone(folder):
+            while left and len(chosen) < most:
+                number, job = next(iter(left.items()))
+                del left[number]
+                if not is_finished(folder / str(number)) and claimed(folder, number, claims):
+                    chosen[number] = job
+        return chosen

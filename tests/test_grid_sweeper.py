@@ -1,0 +1,105 @@
+"""A grid goes on where it was stopped, may grow, and is shared."""
+
+from contextlib import ExitStack
+
+import pytest
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from sweepers import Launcher, swept
+
+from atrous.sweep_runs import numbered
+from atrous.sweeps.folder import Outcome, alone, claim
+from hydra_plugins.atrous_grid import GridSweeper
+
+
+def test_a_grid_that_was_stopped_runs_what_is_not_finished(tmp_path):
+    stopped = Launcher(tmp_path, stop_at=1)
+    with pytest.raises(KeyboardInterrupt):
+        swept(GridSweeper(), stopped, "lr=0.1,0.2,0.3")
+    assert stopped.values == [0.1]
+    again = Launcher(tmp_path)
+    assert swept(GridSweeper(), again, "lr=0.1,0.2,0.3") == [0.2, 0.3]
+    assert again.batches == [[1, 2]]
+    assert swept(GridSweeper(), Launcher(tmp_path), "lr=0.1,0.2,0.3") == []
+
+
+def test_a_grid_that_grows_keeps_the_numbers_of_its_runs(tmp_path):
+    swept(GridSweeper(), Launcher(tmp_path), "lr=0.1,0.3")
+    grown = Launcher(tmp_path)
+    assert swept(GridSweeper(), grown, "lr=0.1,0.2,0.3") == [0.2]
+    assert grown.batches == [[2]]
+
+
+def test_what_changes_nothing_of_a_run_makes_no_other_run():
+    known = [Outcome("4", {"lr": "0.1", "resume": "auto", "logger.wandb.api_key": "<redacted>"})]
+    jobs = [["lr=0.2"], ["lr=0.1", "logger.wandb.api_key=hunter2"]]
+    assert numbered(jobs, known) == {0: jobs[0], 4: jobs[1]}
+    assert numbered([["lr=0.1"]] * 2, known) == {4: ["lr=0.1"], 0: ["lr=0.1"]}  # said twice, run twice
+
+
+def test_the_command_line_wins_over_the_file(tmp_path):
+    sweeper = GridSweeper({"seed": "0", "lr": "0.1,0.2"})
+    assert swept(sweeper, Launcher(tmp_path), "seed=1", "lr=0.3") == [0.3]
+
+
+def test_a_run_that_another_process_is_at_work_on_is_its_own(tmp_path):
+    with alone(tmp_path):
+        held = claim(tmp_path, "1")
+    with held:
+        assert swept(GridSweeper(), Launcher(tmp_path), "lr=0.1,0.2,0.3") == [0.1, 0.3]
+    assert swept(GridSweeper(), Launcher(tmp_path), "lr=0.1,0.2,0.3") == [0.2]
+
+
+class OneByOne(Launcher, BasicLauncher):
+    """Hydra's own runs its jobs one after another."""
+
+
+@pytest.mark.parametrize(
+    ("launcher", "num_parallel", "batches"),
+    [(Launcher, None, [[0, 1, 2]]), (Launcher, 2, [[0, 1], [2]]), (OneByOne, None, [[0], [1], [2]])],
+)
+def test_how_many_runs_a_launcher_gets_at_once(launcher, num_parallel, batches, tmp_path):
+    made = launcher(tmp_path)
+    swept(GridSweeper(num_parallel=num_parallel), made, "lr=0.1,0.2,0.3")
+    assert made.batches == batches
+
+
+@pytest.mark.parametrize(
+    ("options", "resume", "hydra", "said"),
+    [
+        (
+            {"num_parallel": 0},
+            None,
+            (),
+            r"hydra\.sweeper\.num_parallel=0: expected a whole number, 1 or more",
+        ),
+        ({"direction": "up"}, None, (), r"hydra\.sweeper\.direction=up: expected maximize or minimize"),
+        ({}, None, ("hydra.sweep.subdir=a",), r"hydra\.sweep\.subdir=a: .*folders of their numbers"),
+    ],
+)
+def test_wrong_input(options, resume, hydra, said, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        swept(GridSweeper(**options), Launcher(tmp_path), "lr=0.1,0.2", resume=resume, hydra=hydra)
+
+
+def test_a_folder_that_holds_a_sweep_is_refused_before_anything_runs(tmp_path):
+    swept(GridSweeper(), Launcher(tmp_path), "lr=0.1,0.2", resume=None)
+    second = Launcher(tmp_path)
+    with pytest.raises(ValueError, match="holds a sweep already; resume=auto goes on with it"):
+        swept(GridSweeper(), second, "lr=0.3,0.4", resume=None)
+    assert second.batches == []
+
+
+def test_the_command_line_is_not_written(tmp_path):
+    """Hydra's own sweeper writes multirun.yaml, with every secret that was given."""
+    swept(GridSweeper(), Launcher(tmp_path), "+token=hunter2", "lr=0.1,0.2")
+    assert not any("hunter2" in path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_claims_end(tmp_path):
+    from atrous.sweep_runs import claimed
+
+    with ExitStack() as claims, alone(tmp_path):
+        assert claimed(tmp_path, 0, claims)
+        assert not claimed(tmp_path, 0, claims)
+    with ExitStack() as claims, alone(tmp_path):
+        assert claimed(tmp_path, 0, claims)
