@@ -53,7 +53,7 @@ def test_onnx_is_the_checkpoint_and_says_what_it_is(varied, scenes, val_images, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.onnx", "net.onnx.parity.json"]
 
 
-def test_pictures_without_labels_and_a_file_that_is_too_far_off(varied, val_images, tmp_path, scenes):
+def test_pictures_without_labels_and_a_file_that_is_there_already(varied, val_images, tmp_path, scenes):
     output = tmp_path / "net.pt"
     options = ("format=torchscript", f"pictures={val_images}", "num_pictures=2")
     export(composed(output, varied, scenes, *options))
