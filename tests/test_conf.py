@@ -9,7 +9,9 @@ from conftest import compose_command
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
+from optuna.pruners import BasePruner
 
+from atrous.build import pruner
 from atrous.commands.train import train
 from atrous.configs import config_folder
 
@@ -52,7 +54,16 @@ NEEDS = {
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
     # export_format is evaluate's, write predict's, the sweeper a sweep's: they are tested there
-    elsewhere = {"experiment", "paths", "export_format", "write", "sweep", "hydra", "hydra/sweeper"}
+    elsewhere = {
+        "experiment",
+        "paths",
+        "export_format",
+        "write",
+        "sweep",
+        "hydra",
+        "hydra/sweeper",
+        "hydra/sweeper/pruner",
+    }
     assert folders == {*GROUPS, *elsewhere}
 
 
@@ -103,6 +114,16 @@ def test_sweep(choice, tmp_path):
         f"{key}={first(parser.parse_override(f'{key}={text}'))}" for key, text in hydra.sweeper.params.items()
     ]
     compose_command("train", [f"sweep={choice}", *others, *ends], tmp_path)
+
+
+PRUNERS = sorted(path.stem for path in (config_folder() / "hydra" / "sweeper" / "pruner").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("choice", PRUNERS)
+def test_pruner(choice, tmp_path):
+    given = ["hydra.sweeper.pruner.lower=0.2"] if choice == "threshold" else []
+    compose_command("train", ["sweep=optuna", f"hydra/sweeper/pruner={choice}", *given], tmp_path)
+    assert isinstance(pruner(HydraConfig.get().sweeper.pruner), BasePruner)
 
 
 def first(override):
