@@ -34,6 +34,7 @@ TINY = (
     "data.batch_size=4",
     "data.num_workers=0",
     "trainer.max_steps=2",
+    "callbacks.network=null",
     "trainer.accelerator=cpu",
 )
 
@@ -80,7 +81,7 @@ def composed(tmp_path: Path, scenes: Path):
     """compose(command, *overrides) with tiny synthetic data, in this process."""
 
     def make(command: str, *overrides: str, output: Path = tmp_path) -> DictConfig:
-        tiny = [f"data.root={scenes}", *TINY] if command == "train" else []
+        tiny = [f"data.root={scenes}", *TINY] if command in ("train", "tune") else []
         return compose_command(command, [*tiny, *overrides], output)
 
     yield make

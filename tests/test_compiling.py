@@ -12,6 +12,7 @@ from atrous.compiling import compiled
 from atrous.labels import label_set
 from atrous.losses import CrossEntropy
 from atrous.module import LossTerm, SegmentationModule
+from atrous.run_folder import read_values
 
 LABELS = label_set("mine", ["ground", "left", "right"])
 
@@ -143,3 +144,31 @@ def test_pictures_of_all_sizes_are_not_compiled_for(composed):
     cfg.augment = None
     with pytest.raises(ValueError, match="is for pictures of one size; choose an augment"):
         build.module(cfg, build.layout(cfg).labels)
+
+
+@pytest.mark.slow
+def test_a_real_compilation_trains_stops_and_goes_on(composed, tmp_path):
+    """By inductor: the same losses as without, names as without, and a resumed run that compiles anew."""
+    skip_without_compiler()
+    small = (
+        "model=unet_paper",
+        "model.net.width=2",
+        "trainer.log_every_n_steps=1",
+        "callbacks.pictures=null",
+    )
+    logged = {}
+    for compiles in (False, True):
+        folder = tmp_path / str(compiles)
+        folder.mkdir()
+        options = (*small, f"trainer.compile={compiles}", "trainer.val_check_interval=2")
+        train(composed("train", *options, "trainer.max_steps=2", output=folder))
+        assert (counters["stats"]["unique_graphs"] > 0) == compiles
+        train(composed("train", *options, "trainer.max_steps=4", "resume=auto", output=folder))
+        logged[compiles] = read_values(folder)
+    names = [list(load(tmp_path / str(compiles) / "last.ckpt")["state_dict"]) for compiles in logged]
+    assert names[0] == names[1]
+    assert not any("_orig_mod" in name for name in names[1])
+    plain, fast = ([line.get("train/loss") for line in logged[compiles]] for compiles in (False, True))
+    assert fast == pytest.approx(plain, rel=1e-4)
+    scores = [[line.get("val/miou") for line in logged[compiles]] for compiles in (False, True)]
+    assert scores[1] == pytest.approx(scores[0], abs=0.01)

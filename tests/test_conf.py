@@ -33,6 +33,7 @@ GROUPS = (
     "scheduler",
     "trainer",
 )
+HYDRAS = ("callbacks", "launcher", "sweeper", "sweeper/pruner")
 CHOICES = [
     (group, path.stem)
     for group in GROUPS
@@ -53,18 +54,10 @@ NEEDS = {
 
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
-    # export_format is evaluate's, write predict's, the sweeper a sweep's: they are tested there
-    elsewhere = {
-        "experiment",
-        "paths",
-        "export_format",
-        "write",
-        "sweep",
-        "hydra",
-        "hydra/sweeper",
-        "hydra/sweeper/pruner",
-    }
-    assert folders == {*GROUPS, *elsewhere}
+    # export_format is evaluate's, format export's, write predict's, find tune's, those of hydra a sweep's:
+    # they are tested there
+    others = {"experiment", "paths", "export_format", "find", "format", "write", "sweep"}
+    assert folders == {*GROUPS, *others, "hydra", *(f"hydra/{part}" for part in HYDRAS)}
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)

@@ -1,9 +1,12 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
-from atrous.costs import gmac
+from atrous.costs import gmac, parts, state_per_weight
 from atrous.inference import Inference
+from atrous.optim import grouped
 
 
 def test_multiply_accumulates_of_a_convolution():
@@ -39,3 +42,53 @@ def test_what_the_network_sees_is_what_is_counted(inference):
     inference(Net(), torch.zeros(1, 3, 12, 14))
     counted = inference.seen((12, 14))
     assert sorted(inputs) == sorted(counted.elements())
+
+
+class Body(nn.Module):
+    """Two parts and a weight of its own, as a wrapped network has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8))
+        self.decoder = nn.Conv2d(8, 5, 1).requires_grad_(False)
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, images):
+        return self.scale * self.decoder(self.encoder(images))
+
+
+class Wrapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = Body()
+        self.head = nn.Conv2d(8, 5, 1, bias=False)  # in training alone
+
+    def forward(self, images):
+        return self.net(images), self.head(self.net.encoder(images)) if self.training else None
+
+
+def test_the_parts_make_the_whole():
+    net = Wrapped()
+    found = {part.name: part for part in parts(net, (10, 20))}
+    assert list(found) == ["encoder", "decoder", "head", "others"]
+    assert [part.num_parameters for part in found.values()] == [216 + 16, 45, 40, 1]
+    assert [part.num_trainable for part in found.values()] == [216 + 16, 0, 40, 1]
+    assert sum(part.num_parameters for part in found.values()) == sum(
+        each.numel() for each in net.parameters()
+    )
+    # the encoder is run twice
+    costs = [2 * 200 * 8 * 27, 200 * 8 * 5, 200 * 8 * 5, 0]
+    assert [part.gmac for part in found.values()] == pytest.approx([cost / 1e9 for cost in costs])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "num_bytes"),
+    [(torch.optim.SGD, 0), (partial(torch.optim.SGD, momentum=0.9), 4), (torch.optim.AdamW, 8)],
+)
+def test_what_an_optimizer_keeps(algorithm, num_bytes):
+    """Beside what it says without a step of its own weights."""
+    net = nn.Conv2d(3, 8, 3)
+    optimizer, before = grouped(net, algorithm, lr=0.1), [each.clone() for each in net.parameters()]
+    assert state_per_weight(optimizer) == num_bytes
+    assert len(optimizer.state) == 0
+    assert all(torch.equal(one, other) for one, other in zip(net.parameters(), before, strict=True))

@@ -17,6 +17,7 @@ def load(
     checkpoint: str | os.PathLike[str],
     *,
     device: str = "auto",
+    weights: str | None = None,
     inference: Mapping[str, Any] | None = None,
     windows_above: int | None = 16_000_000,
     allow: Sequence[str] = (),
@@ -32,6 +33,8 @@ def load(
     checkpoint: a .ckpt of a training, or .safetensors of ``atrous export-weights``.  It is read as data: no
         code in it runs, and its config builds only what an allow-list names.
     device: auto (a GPU, where there is one), cpu, cuda:1, ...
+    weights: raw, or ema, which a training with ``callbacks=ema`` keeps beside them; None: those that its
+        best.ckpt was chosen by.
     inference: what is to differ from the training's config: ``{"flip": True}``, or
         ``{"window": [512, 1024], "stride": [341, 683]}`` for windows.
     windows_above: a picture of more pixels is seen in windows of 1024x1024, whatever the config says; None:
@@ -42,4 +45,4 @@ def load(
     from atrous import build
     from atrous.checkpoint import read
 
-    return build.predictor(read(os.fspath(checkpoint)), device, inference, windows_above, allow)
+    return build.predictor(read(os.fspath(checkpoint), weights), device, inference, windows_above, allow)

@@ -15,13 +15,14 @@ from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor, nn
 
 from atrous import exported
-from atrous.contents import About, about, entry, state_dict
+from atrous.contents import EMA, RAW, About, about, entry, state_dict
 from atrous.labels import LabelSet
 from atrous.remote import require_local
 from atrous.run_folder import LAST, PREVIOUS
 from atrous.torch_file import Unreadable, read_plain
 
 KEY = "atrous"
+AVERAGED = "averaged"  # what callbacks/averaging.py adds
 VERSION = 3
 
 
@@ -30,7 +31,7 @@ class Checkpoint:
     """A checkpoint as it is read.
 
     config: the composed config of the run, plain data with its interpolations.
-    state_dict: of the SegmentationModule.
+    state_dict: of the SegmentationModule.  weights: which ones these are, raw or ema.
     step: optimizer steps it was trained for.  seconds: that this took, validation included, over all resumed
         parts; the pauses between them left out.
     """
@@ -41,6 +42,7 @@ class Checkpoint:
     state_dict: Mapping[str, Tensor]
     step: int
     seconds: float
+    weights: str = RAW
 
 
 class Lines(Protocol):
@@ -53,10 +55,18 @@ class CheckpointContents(L.Callback):
     """Adds what a checkpoint needs to stand alone, the composed config and the label set, and to go on.
 
     values: its file is continued where it was when the checkpoint was written.
+    weights: those that the run is judged by, raw or ema; who reads the checkpoint gets them.
     """
 
-    def __init__(self, config: Mapping[str, Any], labels: LabelSet, values: Lines) -> None:
-        self.contents = {"version": VERSION, "config": dict(config), "labels": labels.to_dict()}
+    def __init__(
+        self, config: Mapping[str, Any], labels: LabelSet, values: Lines, weights: str = RAW
+    ) -> None:
+        self.contents = {
+            "version": VERSION,
+            "config": dict(config),
+            "labels": labels.to_dict(),
+            "weights": weights,
+        }
         self.values = values
         self._before = 0.0
         self._started = 0.0
@@ -182,16 +192,27 @@ def load(path: Path) -> dict[str, Any]:
     return data
 
 
-def read(path: str | Path) -> Checkpoint:
-    """The checkpoint at ``path``, or weights that ``atrous export-weights`` wrote; errors as ``load``."""
+def read(path: str | Path, weights: str | None = None) -> Checkpoint:
+    """The checkpoint at ``path``, or weights that ``atrous export-weights`` wrote.
+
+    weights: raw or ema; None: those that its run was judged by.
+    Raises ValueError: as ``load``, or it does not hold these weights.
+    """
     require_local(path, "checkpoint")
     path = Path(path)
     _require_file(path)
     if path.suffix == exported.ENDING:
-        about, weights = exported.read(path)
+        about, exported_weights = exported.read(path)
+        held = {about.weights: exported_weights}
     else:
-        about, weights = _contents(path, load(path))
-    return Checkpoint(path, about.config, about.labels, weights, about.step, about.seconds)
+        about, held = _contents(path, load(path))
+    name = weights or about.weights
+    if name not in held:
+        raise ValueError(
+            f"weights={name}: checkpoint {path} holds {' and '.join(held)}; leave weights out, or choose "
+            f"among these{' (a training with callbacks=ema keeps both)' if EMA not in held else ''}"
+        )
+    return Checkpoint(path, about.config, about.labels, held[name], about.step, about.seconds, name)
 
 
 def export_weights(checkpoint: Checkpoint, path: Path, config: dict[str, Any]) -> None:
@@ -199,7 +220,7 @@ def export_weights(checkpoint: Checkpoint, path: Path, config: dict[str, Any]) -
 
     path: of the weights, NAME.safetensors.  Raises ValueError: the config holds what JSON cannot say.
     """
-    said = About(config, checkpoint.labels, checkpoint.step, checkpoint.seconds)
+    said = About(config, checkpoint.labels, checkpoint.step, checkpoint.seconds, checkpoint.weights)
     exported.write(path, said, checkpoint.state_dict)
 
 
@@ -208,12 +229,19 @@ def _require_file(path: Path) -> None:
         raise ValueError(f"checkpoint {path}: no such file")
 
 
-def _contents(path: Path, data: dict[str, Any]) -> tuple[About, dict[str, Tensor]]:
-    """Raises ValueError: of another version, or an entry that is missing or of another kind."""
+def _contents(path: Path, data: dict[str, Any]) -> tuple[About, dict[str, dict[str, Tensor]]]:
+    """What it is, and the weights that it holds by name.
+
+    Raises ValueError: of another version, or an entry that is missing or of another kind.
+    """
     try:
         version = entry(own := entry(data, KEY, dict), "version", int)
         if version == VERSION:
-            return about(own, data.get("global_step")), state_dict(data.get("state_dict"))
+            held = {RAW: state_dict(data.get("state_dict"))}
+            if AVERAGED in data:
+                averaged = entry(data, AVERAGED, dict)
+                held[EMA] = held[RAW] | state_dict(averaged.get("weights"))
+            return about(own, data.get("global_step")), held
     except ValueError as error:
         raise ValueError(f"checkpoint {path}: damaged: {error}; take another copy of it") from error
     raise ValueError(f"checkpoint {path}: of version {version}; this Atrous reads version {VERSION}")

@@ -78,3 +78,8 @@ def resize(values: Tensor, size: Size) -> Tensor:
     if values.shape[-2:] == tuple(size):
         return values
     return F.interpolate(values, tuple(size), mode="bilinear")
+
+
+def is_recorded() -> bool:
+    """Whether the network is being recorded as a graph, for an export: what is decided then stays so."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()

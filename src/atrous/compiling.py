@@ -26,12 +26,20 @@ def compiled(net: nn.Module, backend: str = "inductor") -> Callable[[Tensor], Te
     return torch.compile(forward, backend=backend, dynamic=False)
 
 
-def _require_compiler() -> None:
+def compiler() -> str | None:
+    """The path of the C++ compiler that torch.compile would take; None: there is none."""
+    return next(filter(None, map(shutil.which, _names())), None)
+
+
+def _names() -> list[str]:
     from torch._inductor import config
 
-    names = [name for name in config.cpp.cxx if name]
-    if not any(map(shutil.which, names)):
+    return [name for name in config.cpp.cxx if name]
+
+
+def _require_compiler() -> None:
+    if compiler() is None:
         raise ValueError(
-            f"trainer.compile=true needs a C++ compiler, and there is no {' or '.join(names)} on the PATH; "
-            "install one, name yours in the environment variable CXX, or leave trainer.compile out"
+            f"trainer.compile=true needs a C++ compiler, and there is no {' or '.join(_names())} on the "
+            "PATH; install one, name yours in the environment variable CXX, or leave trainer.compile out"
         )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from atrous.labels import LabelSet
 
+RAW, EMA = "raw", "ema"  # weights as they are trained, and their moving average
 DEEPEST = 60
 EXPECTED: dict[type, str] = {dict: "a mapping", int: "a whole number", str: "a text"}
 
@@ -18,12 +19,14 @@ class About:
     """config: the composed config, plain data with its interpolations.
 
     step: optimizer steps.  seconds: that these took.
+    weights: of several, those that the run was judged by; of an export, which ones these are.
     """
 
     config: dict[str, Any]
     labels: LabelSet
     step: int
     seconds: float
+    weights: str = RAW
 
 
 def about(data: Mapping[str, Any], step: object) -> About:
@@ -38,7 +41,8 @@ def about(data: Mapping[str, Any], step: object) -> About:
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not number or not 0 <= float(seconds or 0) < math.inf:
         raise ValueError(f"its seconds are {_short(seconds)}; expected a number, 0 or more")
-    return About(config, _labels(entry(data, "labels", dict)), step, float(seconds or 0))
+    weights = entry({"weights": RAW, **data}, "weights", str)  # older ones lack it
+    return About(config, _labels(entry(data, "labels", dict)), step, float(seconds or 0), weights)
 
 
 def state_dict(value: object) -> dict[str, Tensor]:

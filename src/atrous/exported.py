@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from atrous.contents import About, about, entry, state_dict
+from atrous.whole import write_whole
 
 ENDING = ".safetensors"
 SCHEMA = 1
@@ -34,13 +33,13 @@ def write(path: Path, said: About, weights: Mapping[str, Tensor]) -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
         "step": said.step,
         "seconds": said.seconds,
+        "weights": said.weights,
         "labels": said.labels.to_dict(),
         "config": said.config,
     }
     described["checksum"] = _checksum(described)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, content)
-    _replace(path.with_suffix(".json"), (json.dumps(described, indent=2) + "\n").encode())
+    write_whole(path, content, to_disk=True)
+    write_whole(path.with_suffix(".json"), json.dumps(described, indent=2) + "\n", to_disk=True)
 
 
 def read(path: Path) -> tuple[About, dict[str, Tensor]]:
@@ -84,17 +83,3 @@ def _checksum(described: dict[str, Any]) -> str:
     """Of what is said, in whatever order and layout; keys are texts, as JSON has them."""
     read = json.loads(json.dumps(described))
     return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside the target and rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()

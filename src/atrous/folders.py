@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("score_folder", _score_folder, replace=True)
     OmegaConf.register_new_resolver("predict_folder", _predict_folder, replace=True)
     OmegaConf.register_new_resolver("inspect_folder", _inspect_folder, replace=True)
+    OmegaConf.register_new_resolver("doctor_folder", _doctor_folder, replace=True)
 
 
 def _train_folder(resume: str | None, new: str, runs: str) -> str:
@@ -48,13 +50,13 @@ def _sweep_folder(resume: str | None, new: str) -> str:
 def _evaluate_folder(
     checkpoint: str | None, split: str, output: str | None, inference: str, overrides: Sequence[str]
 ) -> str:
-    """Beside the checkpoint, unless another folder is given; another inference has another folder."""
+    """Beside the checkpoint, unless another is given; other inference or weights have another folder."""
     if checkpoint is None:
         raise ValueError("checkpoint is not given: checkpoint=runs/.../best.ckpt")
     path = _existing(checkpoint, "checkpoint")
     parts = ["evaluate", split, path.stem, *([] if inference.startswith("_") else [inference])]
     for override in (each.lstrip("+~") for each in overrides):
-        if override.startswith(("inference.", "boundary_width=")):
+        if override.startswith(("inference.", "boundary_width=", "weights=")):
             parts.append(re.sub(r"[^\w.-]+", "_", override.removeprefix("inference.")).strip("_"))
     return output or str(path.parent / "-".join(parts))
 
@@ -83,6 +85,11 @@ def _predict_folder(checkpoint: str | None, given: str | None, output: str | Non
 
 def _inspect_folder(output: str | None, runs: str, data: str) -> str:
     return output or f"{runs}/inspect-{data}"
+
+
+def _doctor_folder() -> str:
+    """One of this process, which takes it away again."""
+    return str(Path(tempfile.gettempdir(), f"atrous-doctor-{os.getpid()}"))
 
 
 def _existing(path: str, key: str) -> Path:

@@ -4,6 +4,7 @@ The process that starts them waits and does nothing else, so that whatever happe
 others too, even a kill, and the first error is told once.  Standard library only.
 """
 
+import functools
 import json
 import math
 import os
@@ -30,9 +31,11 @@ __all__ = [
     "SWEEP",
     "Outcome",
     "end_with_launcher",
+    "end_with_parent",
     "hand_over",
     "is_first_to_fail",
     "is_launched",
+    "is_one_of_several",
     "launch",
     "let_others_tell",
 ]
@@ -144,7 +147,12 @@ def _value(folder: Path) -> float:
 
 def is_launched() -> bool:
     """Whether this process was started by ``launch``, or as one of several by srun, torchrun or the like."""
-    return FOLDER in os.environ or "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
+    return FOLDER in os.environ or is_one_of_several()
+
+
+def is_one_of_several() -> bool:
+    """Whether another program has started this process for each device of a run."""
+    return "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
 
 
 def hand_over(value: Any) -> None:
@@ -160,9 +168,14 @@ def let_others_tell() -> None:
 
 
 def end_with_launcher() -> None:
-    """End this process when the one that started it is gone: nobody would end it else."""
-    if FOLDER not in os.environ:
-        return
+    """End a process that was launched when the one that launched it is gone: nobody would end it else."""
+    if FOLDER in os.environ:
+        end_with_parent()
+
+
+@functools.cache  # once is enough
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone."""
     parent = os.getppid()
 
     def watch() -> None:

@@ -107,8 +107,7 @@ class SegmentationModule(L.LightningModule):
 
     def normalize(self, images: Tensor) -> Tensor:
         """images: uint8 or float (N, 3, H, W), 0..255 -> float, less the mean, over the deviation."""
-        # uint8 becomes float within the subtraction: one pass over the pixels, and one over the result.
-        return torch.sub(images.contiguous(memory_format=torch.channels_last), self.mean).div_(self.std)
+        return normalized(images, self.mean, self.std)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and its schedule over the true number of optimizer steps."""
@@ -200,14 +199,40 @@ class SegmentationModule(L.LightningModule):
         """Log the scores of the split."""
         self._end_evaluation("test")
 
-    def predict(self, images: Tensor, inference: Inference | None = None) -> Prediction:
+    def predict(
+        self, images: Tensor, inference: Inference | None = None, net: nn.Module | None = None
+    ) -> Prediction:
         """images: uint8 (N, 3, H, W) -> labels uint8 (N, H, W), and how sure the network is of them.
 
-        inference: None: the module's own.
+        inference: None: the module's own.  net: None: the module's own; or with other weights.
         Always in float32: the precision of the training must not change the score of its weights.
         """
         with torch.autocast(images.device.type, enabled=False):
-            return (inference or self.inference)(self.net, self.normalize(images), self._mirror)
+            return (inference or self.inference)(net or self.net, self.normalize(images), self._mirror)
+
+    def predict_batch(self, batch: Batch, net: nn.Module | None = None) -> Prediction:
+        """As ``predict``.  Raises ValueError: what is wrong with a prediction, with the pictures' names."""
+        try:
+            return self.predict(
+                batch["images"], net=net
+            )  # waits for the device, to ask whether all is finite
+        except ValueError as error:
+            error.add_note(f"pictures {', '.join(batch['names'])}")
+            raise
+
+    def log_scores(self, split: str, counted: list[PictureCounts]) -> Evaluation:
+        """Log the scores of the pictures that all devices counted, as <split>/<name>.  All must call it."""
+        everywhere = _from_all_devices(counted)
+        evaluated = Evaluation.of(everywhere, self.labels, self.boundary_width)
+        confusion = torch.from_numpy(confusion_of(everywhere, self.labels.num_classes))
+        self.jaccard.reset()
+        self.jaccard.update(confusion.to(self.device))
+        iou = self.jaccard.compute()
+        named = {f"{split}/{name}": value for name, value in log_values(evaluated).items()}
+        named |= {f"{split}/iou/{name}": value for name, value in zip(self.labels.classes, iou, strict=True)}
+        self.log(f"{split}/miou", iou.nanmean(), prog_bar=True, sync_dist=True)
+        self.log_dict(named, sync_dist=True)
+        return evaluated
 
     def soft(self, images: Tensor, inference: Inference | None = None) -> tuple[Prediction, Tensor]:
         """As ``predict``, and the probabilities that it chooses the largest of: float32 (N, C, H, W)."""
@@ -221,15 +246,10 @@ class SegmentationModule(L.LightningModule):
 
     def _begin_evaluation(self) -> None:
         self._counting, self._seconds = Counting(self.labels, self.boundary_width), []
-        self.jaccard.reset()
 
     def _evaluation_step(self, batch: Batch) -> Tensor:
         start = time.perf_counter()
-        try:
-            predicted = self.predict(batch["images"])  # waits for the device, to ask whether all is finite
-        except ValueError as error:
-            error.add_note(f"pictures {', '.join(batch['names'])}")
-            raise
+        predicted = self.predict_batch(batch)
         self._seconds.append((time.perf_counter() - start) / len(predicted.labels))
         assert self._counting is not None
         self._counting.add(batch["names"], batch["labels"], *predicted, batch["objects"])
@@ -238,16 +258,15 @@ class SegmentationModule(L.LightningModule):
     def _end_evaluation(self, split: str) -> None:
         assert self._counting is not None
         counted, self._counting = self._counting.finish(), None
-        self.evaluated = Evaluation.of(_from_all_devices(counted), self.labels, self.boundary_width)
+        self.evaluated = self.log_scores(split, counted)
         self.seconds_per_picture = statistics.median(self._seconds[1:] or self._seconds or [math.nan])
         self.evaluated_on = _device_name(self.device)
-        confusion = torch.from_numpy(confusion_of(counted, self.labels.num_classes))
-        self.jaccard.update(confusion.to(self.device))
-        iou = self.jaccard.compute()
-        named = {f"{split}/{name}": value for name, value in log_values(self.evaluated).items()}
-        named |= {f"{split}/iou/{name}": value for name, value in zip(self.labels.classes, iou, strict=True)}
-        self.log(f"{split}/miou", iou.nanmean(), prog_bar=True, sync_dist=True)
-        self.log_dict(named, sync_dist=True)
+
+
+def normalized(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """As ``SegmentationModule.normalize``.  mean, std: float (1, 3, 1, 1), 0..255."""
+    # uint8 becomes float within the subtraction: one pass over the pixels, and one over the result.
+    return torch.sub(images.contiguous(memory_format=torch.channels_last), mean).div_(std)
 
 
 def is_logged(trainer: L.Trainer, step: int) -> bool:

@@ -35,7 +35,8 @@ def publish(
     scores = write_scores(output, evaluation, about)
     write_report(output / REPORT, evaluation, scores, picture, config, num_pictures)
     what = about.get("checkpoint") or about.get("predictions")
-    title = f"{what} on {about['split']}, {evaluation.num_pictures} pictures, in percent"
+    weights = f"{about['weights']} weights of " if "weights" in about else ""
+    title = f"{weights}{what} on {about['split']}, {evaluation.num_pictures} pictures, in percent"
     print_scores(scores, shares(evaluation), title)
     if about.get("num_missing"):
         print(f"{about['num_missing']} pictures have no prediction, and are not scored")

@@ -29,6 +29,8 @@ REWRITTEN = {
     r"already; to change it write \2, without the +",
     r"Could not delete from config. '([^']+)' does not exist": r"~\1: there is no \1 to take away",
     r"Could not override '([^'@]+)@([^']+)'. Did you mean": r"\1@\2: no such choice; \1 is chosen as \1=NAME",
+    r"Unknown plugin class : 'hydra_plugins.hydra_(joblib|submitit)_launcher.*'": r"hydra/launcher=\1 needs "
+    "a plug-in of Hydra: pip install atrous[clusters]",
     r"BasicSweeper does not support sweep type : (\w+)": "an interval is for sweepers that choose their "
     "values, as hydra/sweeper=optuna; without one, name them: optimizer.lr=0.01,0.003",
     r"Key '[^']+' is not in struct full_key: (\S+)": r"\1 is needed, and this config has none; was it "
@@ -38,12 +40,16 @@ REWRITTEN = {
     r"""KeyError raised while resolving interpolation: "(.*?)"( |$)""": r"\1",
 }
 
+LAUNCHERS = ("submitit", "joblib")  # whose errors are of the cluster or the machine, and say what happened
+
 
 def is_told(error: BaseException) -> bool:
     """Whether it is what a user can cause, and ``sentence`` says it."""
     if isinstance(error, (ValueError, HydraException, OmegaConfBaseException)) or _is_hydras(error):
         return True
     if isinstance(error, OSError) and error.filename is not None:
+        return True
+    if isinstance(error, RuntimeError) and _raised_in(error, "hydra.core.plugins", *LAUNCHERS):
         return True
     # By name: the class is Lightning's word for a user's error, and Lightning may not be imported yet.
     return type(error).__name__ == "MisconfigurationException"
@@ -98,12 +104,13 @@ def sentence(error: BaseException) -> str:
 
 def _is_hydras(error: BaseException) -> bool:
     """Whether Hydra stumbled itself, over an option of a kind that it does not look for."""
-    if not isinstance(error, (TypeError, AssertionError, AttributeError, KeyError, IndexError)):
-        return False
+    kinds = (TypeError, AssertionError, AttributeError, KeyError, IndexError)
+    return isinstance(error, kinds) and _raised_in(error, "hydra._internal", "hydra.core")
+
+
+def _raised_in(error: BaseException, *modules: str) -> bool:
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(frames) and frames[-1].f_globals.get("__name__", "").startswith(
-        ("hydra._internal", "hydra.core")
-    )
+    return bool(frames) and frames[-1].f_globals.get("__name__", "").startswith(modules)
 
 
 def _nearest(full_key: str, key: str, known: list[str]) -> str:

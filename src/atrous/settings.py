@@ -11,6 +11,7 @@ from typing import Any
 # What changes neither the weights nor what is scored.  Where the data lie is none of it: they may be others.
 IDLE = (
     "allow",
+    "callbacks.network",
     "callbacks.pictures",
     "callbacks.progress_bar",
     "callbacks.summary",

@@ -1,4 +1,7 @@
-"""A command line looked at before Hydra reads it: slips that its grammar would answer in words of its own."""
+"""A command line looked at before Hydra reads it: slips that its grammar would answer in words of its own.
+
+And what is written so that Hydra reads it.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,6 +21,8 @@ FLAGS: dict[str, Sequence[str] | None] = {
     **dict.fromkeys(("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"), None),
     **dict.fromkeys(("--package", "-p", "--experimental-rerun"), None),
 }  # fmt: skip
+# Options of Hydra that take the argument behind them.
+HYDRA_OPTIONS = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|true|false|null", re.IGNORECASE)
 
 
@@ -93,3 +98,24 @@ def _require_group_value(arg: str) -> None:
             f"{arg}: no such choice: choose one of {', '.join(choices(key))}; what belongs to it is set as "
             f"{key}.KEY={value}"
         )
+
+
+def hydra_options(argv: Sequence[str]) -> list[str]:
+    """The options of a command line that say where configs are found, with their arguments."""
+    found: list[str] = []
+    for option, behind in zip(argv, [*argv[1:], ""], strict=False):
+        if option.partition("=")[0] in HYDRA_OPTIONS:
+            found += [option] if "=" in option else [option, behind]
+    return found
+
+
+def option_pairs(options: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Flags with their arguments, which stand behind them or after a =."""
+    for option, behind in zip(options, [*options[1:], ""], strict=False):
+        flag, equals, value = option.partition("=")
+        yield flag, value if equals else behind
+
+
+def quoted(path: str) -> str:
+    """A string in Hydra's grammar: backslashes count only before a quote."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), path) + "'"

@@ -10,6 +10,7 @@ def settings():
     return matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
 
 
+PAPER = ("model=unet_paper", "model.net.width=2")
 FAST, EXACT = (True, True, True), (False, False, False)
 
 
@@ -45,7 +46,7 @@ def as_before():
     ],
 )
 def test_training_is_fast_and_evaluation_exact(options, training, composed):
-    cfg = composed("train", "model=unet", "trainer.max_steps=4", "trainer.val_check_interval=2", *options)
+    cfg = composed("train", *PAPER, "trainer.max_steps=4", "trainer.val_check_interval=2", *options)
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)
     seen = Seen()
@@ -55,7 +56,7 @@ def test_training_is_fast_and_evaluation_exact(options, training, composed):
 
 
 def test_a_test_is_exact(composed):
-    run = composed("train", "model=unet")
+    run = composed("train", *PAPER)
     layout = build.layout(run)
     data = build.data(run, build.pairs(run, layout, ("test",)), layout)
     seen = Seen()
@@ -66,7 +67,7 @@ def test_a_test_is_exact(composed):
 
 
 def test_batches_of_many_sizes_are_not_searched_for(composed):
-    cfg = composed("train", "model=unet")
+    cfg = composed("train", *PAPER)
     cfg.augment = None
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)

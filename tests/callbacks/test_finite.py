@@ -154,7 +154,7 @@ def test_a_step_that_is_left_out_leaves_no_trace(composed, wrong, optimizer):
         *options,
         "trainer.log_every_n_steps=1",
         watch=[unmoved, watch],
-        model=["model=unet"],
+        model=[*PAPER, "model.net.batch_norm=true"],
     )
     with pytest.warns(UserWarning, match="is left out") as told:
         trainer.fit(module, datamodule=data)
@@ -258,7 +258,7 @@ def test_a_batch_without_labels_teaches_nothing_and_is_told_once(composed, capsy
             self.losses.append(float(largest))
 
     ignored = Ignored()
-    own = EOMT if loss == "mask_classification" else ("model=unet",)
+    own = EOMT if loss == "mask_classification" else (*PAPER, "model.net.batch_norm=true")
     cfg = composed("train", f"loss={loss}", *own, "trainer.max_steps=3", "callbacks=fixed_schedule")
     layout = build.layout(cfg)
     data = build.data(cfg, build.pairs(cfg, layout, ("train", "val")), layout)

@@ -27,10 +27,13 @@ RECIPES = {
         "trainer.max_steps=5",
         "trainer.val_check_interval=2",
     ],
-    "moving average": [
-        "callbacks=ema",
+    "moving average and early stopping": [
+        "callbacks=[ema,early_stopping]",
         "callbacks.ema.decay=0.5",
-        "trainer.max_steps=6",
+        "callbacks.early_stopping.min_delta=0.9",
+        "callbacks.early_stopping.patience=3",
+        "trainer.accumulate_grad_batches=2",
+        "trainer.max_steps=12",
         "trainer.val_check_interval=2",
     ],
     "device augmentation": ["augment.device=true", "trainer.max_steps=5", "trainer.val_check_interval=3"],

@@ -3,6 +3,8 @@
 Heavy imports stay inside the functions: a wrong path in a config is told before torch is imported.
 """
 
+from atrous.build.exporting import calibration, file_format, require_export, timing, tolerance
+from atrous.build.exporting import samples as parity_samples
 from atrous.build.inspection import plan, samples
 from atrous.build.loaders import (
     cache_folder,
@@ -32,6 +34,7 @@ from atrous.build.shown import REDACTED, is_secret, redacted, shown, without_sec
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
 from atrous.build.sweeps import sweep_page
 from atrous.build.training import num_processes, objective, trainer, training
+from atrous.build.tuning import search, trial_module, trials
 from atrous.remote import require_local
 
 __all__ = [
@@ -40,12 +43,14 @@ __all__ = [
     "REDACTED",
     "as_yaml",
     "cache_folder",
+    "calibration",
     "choice",
     "data",
     "evaluation_config",
     "evaluation_module",
     "export_path",
     "exports",
+    "file_format",
     "going_on",
     "is_secret",
     "layout",
@@ -56,6 +61,7 @@ __all__ = [
     "num_workers",
     "objective",
     "pairs",
+    "parity_samples",
     "plain",
     "plan",
     "predictor",
@@ -63,6 +69,7 @@ __all__ = [
     "reader",
     "redacted",
     "require_demo",
+    "require_export",
     "require_files",
     "require_local",
     "require_options",
@@ -70,12 +77,17 @@ __all__ = [
     "require_whole_split",
     "samples",
     "scored_pairs",
+    "search",
     "set_class_weights",
     "shown",
     "stages",
     "sweep_page",
+    "timing",
+    "tolerance",
     "trainer",
     "training",
+    "trial_module",
+    "trials",
     "warn_of_small_batches",
     "without_secrets",
     "writers",

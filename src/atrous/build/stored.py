@@ -164,7 +164,26 @@ def scored_pairs(cfg: DictConfig, config: Mapping[str, Any]) -> tuple[Layout, Se
     """
     if "data" not in config:
         raise ValueError("no evaluation has a config that says where its pictures lie")
-    run = _opened({key: value for key, value in config.items() if key != "training"})
+    return _stored_pairs(cfg, {key: value for key, value in config.items() if key != "training"}, {})
+
+
+def split_pairs(cfg: DictConfig, config: Mapping[str, Any], split: str) -> tuple[Layout, Sequence[Pair]]:
+    """The data set of a checkpoint, and the pictures of one of its splits; as ``scored_pairs``."""
+    changes = {"data.splits.test": split, "data.limits.test": None}
+    return _stored_pairs(cfg, config, changes)
+
+
+def training_split(config: Mapping[str, Any]) -> str:
+    """The name of the split that a checkpoint's run was trained on."""
+    return str(_opened(config).data.splits.train)
+
+
+def _stored_pairs(
+    cfg: DictConfig, config: Mapping[str, Any], changes: Mapping[str, Any]
+) -> tuple[Layout, Sequence[Pair]]:
+    run = _opened(config)
+    for key, value in changes.items():
+        OmegaConf.update(run, key, value)
     for key, value in {"paths.data": cfg.paths.data, "data.root": cfg.data.root}.items():
         if value is not None:
             OmegaConf.update(run, key, value)

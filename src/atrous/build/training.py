@@ -29,13 +29,12 @@ NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "checkpoint_minutes", "
 # What to choose in the place of an option of Lightning's.
 INSTEAD = {"fast_dev_run": "choose debug=fast", "overfit_batches": "choose debug=overfit"}
 LAUNCH_THEMSELVES = ("ddp_spawn", "ddp_fork", "ddp_notebook")  # strategies that start their processes
+PLACE = ("NODE_RANK", "GROUP_RANK", "SLURM_NODEID")  # which of several machines this is
 
 
 def num_processes(cfg: DictConfig) -> int:
     """How many processes of this machine a run of this config takes: one a device."""
     devices: Any = cfg.trainer.devices if "trainer" in cfg else 1
-    if str(cfg.get("trainer", {}).get("strategy", "")).startswith(LAUNCH_THEMSELVES):
-        return 1
     if OmegaConf.is_list(devices):
         return len(devices)
     if str(devices) in ("auto", "-1"):
@@ -67,7 +66,7 @@ def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]
     # The position in the epoch is kept by SegmentationData, not by the loader.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     values = Values(cfg.paths.output)
-    contents = CheckpointContents(written(cfg), labels, values)
+    contents = CheckpointContents(written(cfg), labels, values, _judged(cfg))
     last = Last(cfg.paths.output)
     preemption = Preemption(last, cfg.trainer.get("checkpoint_minutes"), requeue=cfg.resume == "auto")
     recording = Recording(_about(cfg))
@@ -113,6 +112,7 @@ def trainer(
     chosen = [make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback is not None]
     # Deterministic algorithms would fill each new tensor first, for programs that read what nobody wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    _require_processes(cfg)
     made: L.Trainer = make(
         options,
         callbacks=[DefaultSignals(), Arithmetic(one_size if search is None else search), *chosen, *callbacks],
@@ -120,6 +120,15 @@ def trainer(
         plugins=[AtomicCheckpointIO(), *_environment()],
     )
     return made
+
+
+def _judged(cfg: DictConfig) -> str:
+    """The weights whose score chooses the best checkpoint, or, where none is chosen, the objective is of."""
+    from atrous.callbacks.averaging import SPLIT
+    from atrous.contents import EMA, RAW
+
+    monitor = OmegaConf.select(cfg, "callbacks.best.monitor") or cfg.objective
+    return EMA if str(monitor).startswith(f"{SPLIT}/") else RAW
 
 
 def _chosen_loggers(cfg: DictConfig) -> "list[Logger]":
@@ -160,6 +169,21 @@ def _require_trainer(cfg: DictConfig) -> None:
             raise ValueError(f"trainer.{key}={cfg.trainer[key]}: {instead}")
     if not cfg.trainer.get("enable_checkpointing", True):
         raise ValueError("trainer.enable_checkpointing=false: every training writes last.ckpt; leave it out")
+
+
+def _require_processes(cfg: DictConfig) -> None:
+    """Raises ValueError: processes that nobody starts, or that Lightning would copy from this one."""
+    strategy = str(cfg.trainer.get("strategy", ""))
+    if strategy.startswith(LAUNCH_THEMSELVES):
+        raise ValueError(
+            f"trainer.strategy={strategy}: its processes are copies of this one, which cannot be stopped and "
+            "gone on with; choose trainer=ddp, which starts one for each device"
+        )
+    if cfg.trainer.get("num_nodes", 1) != 1 and not any(name in os.environ for name in PLACE):
+        raise ValueError(
+            f"trainer.num_nodes={cfg.trainer.num_nodes}: nothing says which of the machines this is; start "
+            "it by srun or torchrun, or set NODE_RANK, MASTER_ADDR and MASTER_PORT on each (docs/scale.md)"
+        )
 
 
 def _environment() -> "list[ClusterEnvironment]":

@@ -12,6 +12,6 @@ def demo(cfg: DictConfig) -> None:
     from atrous import checkpoint
     from atrous.demo import page, serve
 
-    stored = checkpoint.read(cfg.checkpoint)
+    stored = checkpoint.read(cfg.checkpoint, cfg.weights)
     predictor = build.predictor(stored, cfg.device, cfg.inference, cfg.windows_above, cfg.allow)
     serve(page(predictor, cfg.opacity), cfg.host, cfg.port)

@@ -17,7 +17,7 @@ def evaluate(cfg: DictConfig) -> float:
     from atrous.results import publish, require_whole
 
     build.require_options(cfg)
-    stored = checkpoint.read(cfg.checkpoint)
+    stored = checkpoint.read(cfg.checkpoint, cfg.weights)
     run = build.evaluation_config(stored.config, cfg)
     layout = build.layout(run)
     checkpoint.require_same_labels(stored, layout.labels)
@@ -35,6 +35,7 @@ def evaluate(cfg: DictConfig) -> float:
             "split": cfg.split,
             "checkpoint": str(build.shown(cfg)["checkpoint"]),
             "step": stored.step,
+            "weights": stored.weights,
             "inference": build.written(run.inference),
             "costs": costs(module, evaluation.commonest_size, stored.seconds),
         }

@@ -11,6 +11,9 @@ def export_weights(cfg: DictConfig) -> None:
 
     from atrous import checkpoint
 
-    stored = checkpoint.read(cfg.checkpoint)
+    stored = checkpoint.read(cfg.checkpoint, cfg.weights)
     checkpoint.export_weights(stored, output, build.redacted(stored.config))
-    print(f"weights in {output}, and what they are of in {output.with_suffix('.json').name} beside them")
+    print(
+        f"{stored.weights} weights in {output}, and what they are of in "
+        f"{output.with_suffix('.json').name} beside them"
+    )

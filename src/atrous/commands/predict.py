@@ -25,11 +25,12 @@ def predict(cfg: DictConfig) -> None:
     video = is_video(cfg.input)
     found = [] if video else find_pictures(cfg.input)
     writers = build.writers(cfg)
-    stored = checkpoint.read(cfg.checkpoint)
+    stored = checkpoint.read(cfg.checkpoint, cfg.weights)
     predictor = build.predictor(stored, cfg.device, cfg.inference, cfg.windows_above, cfg.allow)
     about = {
         "checkpoint": str(build.shown(cfg)["checkpoint"]),
         "step": stored.step,
+        "weights": stored.weights,
         "device": str(predictor.device),
         "inference": asdict(predictor.module.inference),
         "classes": list(stored.labels.classes),
@@ -48,4 +49,4 @@ def predict(cfg: DictConfig) -> None:
             f"{len(unreadable)} of {len(said) + len(unreadable)} inputs could not be read to their end; "
             f"{Path(cfg.output, build.PREDICTED)} lists them, the first: {unreadable[0]['reason']}"
         )
-    print(f"{len(said)} predicted, in {cfg.output}")
+    print(f"{len(said)} predicted with the {stored.weights} weights, in {cfg.output}")

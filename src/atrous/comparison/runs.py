@@ -142,8 +142,12 @@ def _read(folder: Path, named: Path) -> Scored:
 def _settings(training: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
     """What matters of a training, of how it was evaluated, and which of its checkpoints was."""
     evaluated = {"inference": about["inference"]} if "inference" in about else {}
-    checkpoint = {"checkpoint": Path(about["checkpoint"]).stem} if "checkpoint" in about else {}
-    return settings({**training, **evaluated, **checkpoint})
+    if "checkpoint" not in about:
+        return settings({**training, **evaluated})
+    weights = about.get("weights", "raw")  # older evaluations lack it
+    return settings(
+        {**training, **evaluated, "checkpoint": Path(about["checkpoint"]).stem, "weights": weights}
+    )
 
 
 def _config(path: Path) -> dict[str, Any]:

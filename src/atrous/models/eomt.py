@@ -88,7 +88,7 @@ class EoMT(CoarseNet):
         alone = len(self.encoder.blocks) - self.num_query_blocks
         for block in self.encoder.blocks[:alone]:
             tokens = block(tokens)
-        tokens = torch.cat([self.queries.expand(len(images), -1, -1), tokens], dim=1)
+        tokens = torch.cat([self.queries.expand(images.shape[0], -1, -1), tokens], dim=1)
         found = []
         for block in self.encoder.blocks[alone:]:
             attention_mask = None
@@ -102,7 +102,7 @@ class EoMT(CoarseNet):
         tokens = self.encoder.norm(tokens)
         num_patches = grid[0] * grid[1]
         queries, patches = tokens[:, : self.queries.shape[1]], tokens[:, -num_patches:]
-        pixels = self.upscale(patches.transpose(1, 2).reshape(len(patches), -1, *grid))
+        pixels = self.upscale(patches.transpose(1, 2).reshape(patches.shape[0], -1, *grid))
         masks = torch.einsum("nqd,ndhw->nqhw", self.mask_head(queries), pixels)
         size = (grid[0] * self.patch_size, grid[1] * self.patch_size)
         return Masks(masks, self.class_head(queries), size)

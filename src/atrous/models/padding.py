@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from atrous.coarse import Coarse, CoarseNet
+from atrous.coarse import Coarse, CoarseNet, is_recorded
 
 
 class AnySize(CoarseNet):
@@ -35,4 +35,5 @@ def size_of(images: Tensor) -> tuple[int, int]:
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Float (N, 3, H, W) -> the same with zeros below and right: the mean colour in normalised pictures."""
     below, right = -images.shape[-2] % multiple, -images.shape[-1] % multiple
-    return F.pad(images, (0, right, 0, below)) if below or right else images
+    # A recorded graph is for every size, also where there is nothing to pad.
+    return F.pad(images, (0, right, 0, below)) if is_recorded() or below or right else images

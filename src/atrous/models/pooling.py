@@ -4,11 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from atrous.coarse import is_recorded
+
 
 class BinAverage(nn.Module):
     """nn.AdaptiveAvgPool2d; where deterministic algorithms are asked for, its gradient has one on a GPU too.
 
-    torch has none for more than one bin, and would refuse it.
+    torch has none for more than one bin, and would refuse it.  ONNX has no such layer at all.
     """
 
     def __init__(self, num_bins: tuple[int, int]) -> None:
@@ -17,7 +19,8 @@ class BinAverage(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """values: float (N, K, H, W) -> float (N, K, *num_bins)."""
-        if torch.is_grad_enabled() and torch.are_deterministic_algorithms_enabled():
+        deterministic = torch.is_grad_enabled() and torch.are_deterministic_algorithms_enabled()
+        if deterministic or is_recorded():
             return averaged(values, self.num_bins)
         return F.adaptive_avg_pool2d(values, self.num_bins)
 

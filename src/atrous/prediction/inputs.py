@@ -32,9 +32,10 @@ def is_camera(given: str) -> bool:
     return given == CAMERA or given.startswith(f"{CAMERA}:")
 
 
-def find_pictures(given: str) -> list[Found]:
+def find_pictures(given: str, key: str = "input") -> list[Found]:
     """The pictures that ``given`` means, a file, a folder with those in it, or a pattern, in their order.
 
+    key: the option that it is, for the error.
     Raises ValueError: there is none.
     """
     if os.path.isfile(given):
@@ -45,14 +46,14 @@ def find_pictures(given: str) -> list[Found]:
         root, paths = _fixed(given), [Path(found) for found in _files(Path(given))]
     else:
         raise ValueError(
-            f"input={given}: no such file or folder; expected a picture, a folder or pattern of pictures, a "
+            f"{key}={given}: no such file or folder; expected a picture, a folder or pattern of pictures, a "
             "video, or camera"
         )
     pictures = [path for path in paths if path.suffix.lower() in SUFFIXES]
     if not pictures:
         hint = "; a video is given by itself" if any(path.suffix.lower() in VIDEOS for path in paths) else ""
         raise ValueError(
-            f"input={given}: no picture; expected files {', '.join(f'*{each}' for each in sorted(SUFFIXES))}"
+            f"{key}={given}: no picture; expected files {', '.join(f'*{each}' for each in sorted(SUFFIXES))}"
             + hint
         )
     relative = [path.relative_to(root).as_posix() for path in pictures]

@@ -138,6 +138,22 @@ def _name_points(figure: Figure, axes: Axes, x: Values, y: Values, names: Sequen
         )
 
 
+def rates_plot(rates: Values, losses: Values, smooth: Values, chosen: float | None) -> Figure:
+    """The loss over the learning rate, from step to step.
+
+    rates, losses, smooth: float (N,).  chosen: a rate; None: none was found.
+    """
+    figure, axes = _figure("learning rate", "loss")
+    axes.set_xscale("log")
+    axes.plot(rates, losses, color=LINE, label="each step")
+    axes.plot(rates, smooth, color=ACCENT, label="smoothed")
+    axes.set_ylim(0, 1.1 * float(np.percentile(losses, 90)))  # the divergence would press the rest flat
+    if chosen is not None:
+        axes.axvline(chosen, color=SECOND, label=f"steepest: {chosen:g}")
+    axes.legend(frameon=False, labelcolor=INK)
+    return figure
+
+
 def free_places(points: Values, widths: Sequence[float], right_end: float) -> dict[int, tuple[float, float]]:
     """Where a name can stand beside its point without lying on another or on a point, the lowest first.
 

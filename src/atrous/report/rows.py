@@ -112,6 +112,7 @@ def about(scores: Scores, labels: LabelSet) -> dict[str, str]:
     width = scores["boundary_width"]
     rows = {
         "checkpoint": scores.get("checkpoint"),
+        "weights": scores.get("weights"),
         "training step": f"{scores['step']:,}" if "step" in scores else None,
         "predictions": scores.get("predictions"),
         "split": scores["split"],

@@ -77,6 +77,7 @@ def test_a_checkpoint_of_one_form_scores_on_the_other(tmp_path, composed):
     fabricate.camvid(tmp_path / "segnet")
     fabricate.camvid_full(tmp_path / "full")
     small = ["data.crop_size=[48,48]", "data.batch_size=4", "data.num_workers=0", "debug=fast"]
+    small += ["model=unet_paper", "model.net.width=2"]
     cpu = "trainer.accelerator=cpu"
     train(
         compose_command("train", ["data=camvid", f"data.root={tmp_path / 'segnet'}", *small, cpu], tmp_path)

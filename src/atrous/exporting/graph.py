@@ -1,0 +1,102 @@
+"""What is exported: a network from the pixels of a picture to its labels, for any number and size."""
+
+import copy
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from atrous.coarse import resize
+from atrous.inference import Inference
+from atrous.module import SegmentationModule, normalized
+
+INPUT, OUTPUTS = "images", ("labels", "logits")
+# Of what the network sees while it is recorded: no side is 1, equal to another, or a multiple of anything.
+EXAMPLE = (2, 97, 131, 3)
+
+
+class Graph(nn.Module):
+    """Normalises, runs the network and chooses the classes, at the pictures' own size.
+
+    scale: of the pictures that the network sees.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, mean: Tensor, std: Tensor, scale: float) -> None:
+        super().__init__()
+        self.net = net
+        self.scale = scale
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """images: uint8 (N, H, W, 3), RGB -> labels uint8 (N, H, W), and logits float32 (N, C, H, W)."""
+        pictures = normalized(images.permute(0, 3, 1, 2), self.mean, self.std)
+        size = (pictures.shape[-2], pictures.shape[-1])
+        if self.scale == 1:
+            logits = self.net(pictures)
+        else:
+            logits = resize(self.net(resize(pictures, _seen(size, self.scale))), size)
+        return logits.argmax(1).to(torch.uint8), logits
+
+
+def _seen(size: tuple[Any, Any], scale: float) -> tuple[Any, Any]:
+    """As ``inference.view.seen_size``, also of the tensors and symbols that sides are in a recording."""
+    if torch.jit.is_tracing():
+        height, width = ((side.double() * scale).round().clamp(min=1).long() for side in size)
+    else:
+        height, width = (torch.sym_max(1, round(side * scale)) for side in size)
+    return height, width
+
+
+def graph_of(module: SegmentationModule) -> Graph:
+    """The graph of a network on the processor; the module keeps its own weights.
+
+    Raises ValueError: its inference sees a picture more than once.
+    """
+    (scale,) = require_whole(module.inference).scales
+    return Graph(copy.deepcopy(module.net), module.mean.clone(), module.std.clone(), float(scale)).eval()
+
+
+def require_whole(inference: Inference) -> Inference:
+    """Raises ValueError: windows, a mirrored view or several scales."""
+    if inference.window is not None or inference.flip or len(inference.scales) > 1:
+        raise ValueError(
+            f"inference.window={inference.window}, flip={inference.flip}, scales={list(inference.scales)}: "
+            "an exported file sees each picture once and whole; choose inference=whole, and cut windows or "
+            "average views in the program that runs it"
+        )
+    return inference
+
+
+def example() -> Tensor:
+    """Pictures to record the graph with."""
+    return torch.randint(0, 256, EXAMPLE, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def metadata(module: SegmentationModule, file: Path, step: int) -> dict[str, str]:
+    """What the file says of itself, each entry a text; lists are JSON.
+
+    file: the checkpoint.  step: optimizer steps of its training.
+    """
+    labels = module.labels
+    values: dict[str, Any] = {
+        "atrous_version": version("atrous"),
+        "checkpoint_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "checkpoint_step": step,
+        "label_set": labels.name,
+        "classes": list(labels.classes),
+        "palette": [list(color) for color in labels.colors],
+        "ignore_index": labels.ignore_index,
+        "mean": module.mean.flatten().tolist(),
+        "std": module.std.flatten().tolist(),
+        "input": f"{INPUT}: uint8 (N, H, W, 3), RGB",
+        "outputs": f"{OUTPUTS[0]}: uint8 (N, H, W), class indices; {OUTPUTS[1]}: float32 (N, C, H, W)",
+    }
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}

@@ -1,0 +1,169 @@
+"""Launchers of sweeps: what they carry to other processes, what comes back, and what is refused."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cloudpickle
+import pytest
+import yaml
+from conftest import TINY, compose_command
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
+
+from atrous.configs import choices, config_folder
+from atrous.running import Task
+from atrous.sentences import is_told, sentence
+from atrous.sweeping import Failed, Sweep
+
+TASK = Task("train", ("model=unet",), ("train.py", "model=unet"), (sys.executable, "train.py"), os.getpid())
+
+
+def test_a_task_comes_whole_where_it_is_taken():
+    assert cloudpickle.loads(cloudpickle.dumps(TASK)) == TASK
+
+
+def test_where_a_task_arrives_configs_can_be_read():
+    """In a process that has done nothing else, as a launcher's."""
+    text = (
+        "import sys, cloudpickle; from omegaconf import OmegaConf; "
+        "assert not OmegaConf.has_resolver('sweep_folder'); cloudpickle.load(sys.stdin.buffer); "
+        "assert OmegaConf.has_resolver('sweep_folder')"
+    )
+    subprocess.run([sys.executable, "-c", text], input=cloudpickle.dumps(TASK), check=True)
+
+
+def test_where_a_task_arrives_it_ends_with_who_sent_it(tmp_path):
+    """A sweep that is killed leaves no training behind."""
+    text = (
+        "import sys, time, cloudpickle; cloudpickle.load(open(sys.argv[1], 'rb')); print(1); time.sleep(60)"
+    )
+    (tmp_path / "task").write_bytes(cloudpickle.dumps(TASK))
+    command = [sys.executable, "-u", "-c", text, str(tmp_path / "task")]
+    outer = (
+        f"import subprocess as s; begun = s.Popen({command!r}, stdout=s.PIPE, stderr=s.DEVNULL); "
+        "begun.stdout.readline(); print(begun.pid)"
+    )
+    done = subprocess.run([sys.executable, "-c", outer], capture_output=True, text=True, check=True)
+    for _ in range(300):
+        if not Path(f"/proc/{int(done.stdout)}").exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it still waits")
+
+
+def end_of(folder, *returned):
+    """What a sweep says at its end, whose jobs have ended in other processes."""
+    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}, "job": {"num": 0}}})
+    sweep = Sweep()
+    for number, value in enumerate(returned):
+        config.hydra.job.num = number
+        done = JobReturn(
+            status=JobStatus.COMPLETED, _return_value=cloudpickle.loads(cloudpickle.dumps(value))
+        )
+        cloudpickle.loads(cloudpickle.dumps(sweep)).on_job_end(config, done)
+    sweep.on_multirun_end(config)
+
+
+def test_failures_are_counted_wherever_they_happened(tmp_path, capsys):
+    with pytest.raises(SystemExit) as raised:
+        end_of(tmp_path, 0.5, Failed(), float("nan"), Failed())
+    assert raised.value.code == 1
+    assert capsys.readouterr().err == "atrous: 2 of the sweep's runs failed: 1, 3\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_without_failures_ends_well(tmp_path):
+    (tmp_path / ".failed-another-0").touch()  # of a sweep beside it, in the same folder
+    end_of(tmp_path, 0.5, None, float("nan"))
+
+
+@pytest.mark.parametrize("environ", [{"SLURM_NTASKS": "2"}, {"LOCAL_RANK": "1"}], ids=["srun", "torchrun"])
+def test_a_sweep_that_is_started_several_times(environ, monkeypatch, capsys):
+    for key, value in environ.items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(SystemExit):
+        Sweep().on_multirun_start(OmegaConf.create())
+    said = "atrous: a sweep is started once and starts its runs itself, and this is one of several processes"
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_every_command_counts_failures(tmp_path):
+    """By its config: Hydra asks what stands there."""
+    for path in config_folder().glob("*.yaml"):
+        assert "hydra/callbacks: sweep" in path.read_text() or "\n  - train\n" in path.read_text(), path
+
+
+def test_a_job_of_slurm_has_a_task_a_device(tmp_path, monkeypatch):
+    """The batch script that submitit writes from our config: nodes, devices, and one way to be put back."""
+    from submitit.slurm.slurm import SlurmExecutor, _make_sbatch_string
+
+    node = yaml.safe_load((config_folder() / "hydra/launcher/submitit_slurm.yaml").read_text())
+    cfg = compose_command("train", ["trainer=ddp", "trainer.devices=4", "trainer.num_nodes=2"], tmp_path)
+    launcher = OmegaConf.create(
+        {"hydra": {"launcher": node, "sweep": {"dir": "sweep"}}, "trainer": cfg.trainer}
+    )
+    wanted = OmegaConf.to_container(launcher.hydra.launcher, resolve=True)
+    own = {"_target_", "submitit_folder", "timeout_min", "tasks_per_node"}
+    same = {key: value for key, value in wanted.items() if key not in own and value is not None}
+    named = SlurmExecutor._equivalence_dict()
+    same |= {named[key]: wanted[key] for key in ("timeout_min", "tasks_per_node")}
+    text = _make_sbatch_string(command="run", folder="sweep", map_count=3, **same)
+    lines = ["nodes=2", "ntasks-per-node=4", "gpus-per-node=4", "signal=USR1@120", "requeue", "time=1440"]
+    assert {f"#SBATCH --{line}" for line in [*lines, "array=0-2%3"]} <= set(text.splitlines())
+    assert text.count("--signal") == 1
+
+
+@pytest.mark.parametrize("name", ["joblib", "submitit"])
+def test_a_plug_in_that_is_not_installed(name):
+    node = OmegaConf.create({"_target_": f"hydra_plugins.hydra_{name}_launcher.nowhere.Launcher"})
+    with pytest.raises(RuntimeError) as raised:
+        Plugins.instance()._instantiate(node)
+    assert is_told(raised.value)
+    said = f"hydra/launcher={name} needs a plug-in of Hydra: pip install atrous[clusters]"
+    assert sentence(raised.value) == said
+
+
+def test_every_launcher_can_be_made(tmp_path):
+    for name in choices("hydra/launcher"):
+        node = OmegaConf.load(config_folder() / "hydra/launcher" / f"{name}.yaml")
+        assert node._target_ in Plugins.instance().class_name_to_class
+
+
+@pytest.mark.parametrize(("strategy", "num_nodes"), [("ddp_spawn", 1), ("ddp_notebook", 1), ("auto", 2)])
+def test_processes_that_nobody_could_stop_or_start(strategy, num_nodes, composed, monkeypatch):
+    from atrous import build
+
+    monkeypatch.delenv("NODE_RANK", raising=False)
+    cfg = composed("train", f"+trainer.strategy={strategy}", f"trainer.num_nodes={num_nodes}")
+    said = f"strategy={strategy}: its processes" if num_nodes == 1 else "num_nodes=2: nothing says which"
+    with pytest.raises(ValueError, match=rf"trainer\.{said}"):
+        build.trainer(cfg)
+
+
+SWEEP = ("data.splits.val=nowhere,val", "hydra.sweep.dir=sweep", "model=unet_paper", "model.net.width=1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        ("joblib",),
+        pytest.param(("submitit_local",), marks=pytest.mark.faults),
+        ("ray", "hydra.launcher.init.num_cpus=2"),
+    ],
+    ids=lambda options: options[0],
+)
+def test_a_run_fails_alone_in_every_launcher(launcher, command):
+    """One of two fails: the other has its checkpoint, and the end says which one failed."""
+    name, *options = launcher
+    done = command("train.py", "-m", f"hydra/launcher={name}", *options, *TINY, *SWEEP, timeout=600)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stderr.strip().endswith("atrous: 1 of the sweep's runs failed: 0")
+    assert "Traceback" not in done.stderr
+    sweep = command.folder / "sweep"
+    assert [(sweep / number / "last.ckpt").exists() for number in "01"] == [False, True]
+    assert not list(sweep.glob(".failed*"))
