@@ -73,9 +73,7 @@ class Task:
         if outcome.code in launching.STOPPED:
             sys.exit(outcome.code)
         if outcome.code:
-            name = Path(
-                HydraConfig.get().runtime.output_dir
-            ).name  # a launcher may count otherwise
+            name = Path(HydraConfig.get().runtime.output_dir).name  # a launcher may count otherwise
             said = f"run {name} failed (exit status {outcome.code})"
             print(f"atrous: {said}", file=sys.stderr)
             return Failed()
