@@ -22,7 +22,7 @@ OPTUNA = ("hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-4,1e-1))", "
 @pytest.fixture
 def sweep(command):
     """sweep(*options): run it; sweep.kill(path, *options): kill it, all at once, when ``path`` is there."""
-    command.env["PYTHONPATH"] = HERE
+    command.env["PYTHONPATH"] = os.pathsep.join(filter(None, (HERE, os.environ.get("PYTHONPATH"))))
 
     def run(*options):
         return command("train.py", "-m", *SMALL, *options, timeout=600)
