@@ -85,7 +85,7 @@ def test_help_lists_what_can_be_chosen_and_what_was():
         (["seed=1 model=unet"], "'seed=1 model=unet': its value cannot be read"),
         (
             ["checkpoint=x"],
-            "checkpoint: no such option; it belongs to demo, evaluate, export-weights, predict; known here:",
+            "checkpoint: no such option; it belongs to demo, evaluate, export, export-weights, predict; known",
         ),
         (
             ["data/sorce=csv"],
@@ -198,7 +198,7 @@ def test_a_shell_completes_commands_and_choices(tmp_path):
         check=True,
     )
     assert done.stdout.splitlines() == [
-        "export-weights",
+        "export export-weights",
         "model=deeplabv3 model=deeplabv3_mobilenet_v3 model=deeplabv3plus model=dilated_unet model=dpt",
         "optimizer.lr=",
     ]

@@ -9,7 +9,9 @@ from conftest import compose_command
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
+from optuna.pruners import BasePruner
 
+from atrous.build import pruner
 from atrous.commands.train import train
 from atrous.configs import config_folder
 
@@ -31,7 +33,7 @@ GROUPS = (
     "scheduler",
     "trainer",
 )
-HYDRAS = ("callbacks", "launcher", "sweeper")
+HYDRAS = ("callbacks", "launcher", "sweeper", "sweeper/pruner")
 CHOICES = [
     (group, path.stem)
     for group in GROUPS
@@ -105,6 +107,16 @@ def test_sweep(choice, tmp_path):
         f"{key}={first(parser.parse_override(f'{key}={text}'))}" for key, text in hydra.sweeper.params.items()
     ]
     compose_command("train", [f"sweep={choice}", *others, *ends], tmp_path)
+
+
+PRUNERS = sorted(path.stem for path in (config_folder() / "hydra" / "sweeper" / "pruner").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("choice", PRUNERS)
+def test_pruner(choice, tmp_path):
+    given = ["hydra.sweeper.pruner.lower=0.2"] if choice == "threshold" else []
+    compose_command("train", ["sweep=optuna", f"hydra/sweeper/pruner={choice}", *given], tmp_path)
+    assert isinstance(pruner(HydraConfig.get().sweeper.pruner), BasePruner)
 
 
 def first(override):

@@ -20,7 +20,7 @@ FLOORS = {
     "data.decoders": 2, "data.ring": 2, "data.reading": 2, "data.cached": 2, "data.processes": 2,
     "data.workers": 2, "data.dataset": 2, "data.replacing": 2, "data.statistics": 2, "data.sampler": 2,
     "data.datamodule": 2,
-    "data.inspection": 2, "exported": 2, "module": 2, "report": 2,
+    "data.inspection": 2, "exported": 2, "footprint": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "doctor": 3, "exporting": 3, "filling": 3, "inspection": 3,
     "predictions": 3, "prediction": 3, "results": 3, "tuning": 3, "trust": 3, "launching": 3, "settings": 3,
     "configs": 3, "studies": 3,

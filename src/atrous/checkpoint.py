@@ -15,14 +15,13 @@ from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor, nn
 
 from atrous import exported
-from atrous.contents import EMA, RAW, About, about, entry, state_dict
+from atrous.contents import AVERAGED, EMA, RAW, About, about, entry, state_dict
 from atrous.labels import LabelSet
 from atrous.remote import require_local
 from atrous.run_folder import LAST, PREVIOUS
 from atrous.torch_file import Unreadable, read_plain
 
 KEY = "atrous"
-AVERAGED = "averaged"  # what callbacks/averaging.py adds
 VERSION = 3
 
 

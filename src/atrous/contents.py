@@ -10,6 +10,7 @@ from torch import Tensor
 from atrous.labels import LabelSet
 
 RAW, EMA = "raw", "ema"  # weights as they are trained, and their moving average
+AVERAGED = "averaged"  # where a checkpoint keeps the latter
 DEEPEST = 60
 EXPECTED: dict[type, str] = {dict: "a mapping", int: "a whole number", str: "a text"}
 

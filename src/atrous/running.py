@@ -73,7 +73,8 @@ class Task:
         if outcome.code in launching.STOPPED:
             sys.exit(outcome.code)
         if outcome.code:
-            said = f"run {HydraConfig.get().job.num} failed (exit status {outcome.code})"
+            name = Path(HydraConfig.get().runtime.output_dir).name  # a launcher may count otherwise
+            said = f"run {name} failed (exit status {outcome.code})"
             print(f"atrous: {said}", file=sys.stderr)
             return Failed()
         return outcome.value

@@ -45,16 +45,19 @@ class Sweep(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Leave a mark."""
         if job_return.status == JobStatus.COMPLETED and isinstance(job_return.return_value, Failed):
-            Path(config.hydra.sweep.dir, f"{self.mark}{config.hydra.job.num}").touch()
+            run = Path(config.hydra.runtime.output_dir).name
+            Path(config.hydra.sweep.dir, f"{self.mark}{run}").touch()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Collect the marks."""
         marks = list(Path(config.hydra.sweep.dir).glob(f"{self.mark}*"))
-        failed = sorted(int(mark.name.removeprefix(self.mark)) for mark in marks)
+        failed = sorted(
+            (mark.name.removeprefix(self.mark) for mark in marks), key=lambda run: (len(run), run)
+        )
         for mark in marks:
             mark.unlink()
         if failed:
-            stop(f"{len(failed)} of the sweep's runs failed: {', '.join(map(str, failed))}")
+            stop(f"{len(failed)} of the sweep's runs failed: {', '.join(failed)}")
 
 
 def _end(number: int, frame: Any) -> NoReturn:

@@ -22,7 +22,7 @@ OPTUNA = ("hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(1e-4,1e-1))", "
 @pytest.fixture
 def sweep(command):
     """sweep(*options): run it; sweep.kill(path, *options): kill it, all at once, when ``path`` is there."""
-    command.env["PYTHONPATH"] = HERE
+    command.env["PYTHONPATH"] = os.pathsep.join(filter(None, (HERE, os.environ.get("PYTHONPATH"))))
 
     def run(*options):
         return command("train.py", "-m", *SMALL, *options, timeout=600)
@@ -108,8 +108,8 @@ def test_two_processes_share_a_sweep(sweep, command):
 
 @pytest.mark.faults
 def test_both_processes_of_a_pruned_run_end(sweep, command):
-    pruner = "hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, lower: 2.0}"
-    done = sweep(*TWO, *OPTUNA[:-1], "hydra.sweeper.num_jobs=1", pruner, "trainer.val_check_interval=2")
+    pruner = ("hydra/sweeper/pruner=threshold", "hydra.sweeper.pruner.lower=2.0")
+    done = sweep(*TWO, *OPTUNA[:-1], "hydra.sweeper.num_jobs=1", *pruner)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("pruned after step 2") == 1
     assert rows(command.folder / "sweep")["0"]["state"] == "pruned"

@@ -46,8 +46,7 @@ def trial_module(cfg: DictConfig, labels: LabelSet) -> "SegmentationModule":
 
 def trials(cfg: DictConfig) -> "MakeTrainer":
     """Makes trainers of the config, with none of its callbacks and loggers."""
-    from lightning.pytorch.callbacks import ProgressBar
-
+    from atrous.callbacks.progress import StepProgress
     from atrous.callbacks.randomness import Randomness
 
     trial = copy.deepcopy(cfg)
@@ -55,9 +54,12 @@ def trials(cfg: DictConfig) -> "MakeTrainer":
     trial.callbacks, trial.logger = None, None
     trial.trainer.update(TRIAL)
 
-    def make_trainer(num_steps: int, callbacks: "Sequence[L.Callback]" = ()) -> "L.Trainer":
+    def make_trainer(
+        num_steps: int, callbacks: "Sequence[L.Callback]" = (), shown: bool = False
+    ) -> "L.Trainer":
         trial.trainer.max_steps = num_steps
-        trial.trainer.enable_progress_bar = any(isinstance(each, ProgressBar) for each in callbacks)
-        return trainer(trial, [Randomness(cfg.seed), *callbacks])
+        trial.trainer.enable_progress_bar = shown
+        bars = [StepProgress()] if shown else []
+        return trainer(trial, [Randomness(cfg.seed), *bars, *callbacks])
 
     return make_trainer

@@ -6,7 +6,7 @@ import lightning as L
 from torch import distributed
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from atrous.checkpoint import AVERAGED
+from atrous.contents import AVERAGED
 from atrous.data.batch import Batch
 from atrous.metrics.counting import Counting
 from atrous.metrics.evaluation import Evaluation

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from atrous.costs import Part, parts, state_per_weight
+from atrous.footprint import Part, parts, state_per_weight
 from atrous.module import SegmentationModule
 
 MIB = 2**20

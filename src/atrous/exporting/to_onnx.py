@@ -42,7 +42,7 @@ class Onnx(Format):
 class Int8(Format):
     """NAME.onnx whose layers compute in 8 bits, with weights scaled by channel.
 
-    The first layer and the last one stay in float32: they cost little, and most of the loss came from them.
+    The first layer and the last one stay in float32, as is usual: they are a small part of the work.
     num_pictures: training pictures on which the range of every value is measured.
     opset: version of ONNX's operators.
     """

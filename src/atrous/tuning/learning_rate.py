@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from atrous.callbacks.progress import StepProgress
 from atrous.data.batch import Batch
 from atrous.data.datamodule import SegmentationData
 from atrous.module import SegmentationModule
@@ -47,7 +46,7 @@ class LearningRateRange:
     ) -> str:
         """optimizer.lr=..., with lr.png and lr.json in ``folder``."""
         ramp = Ramp(self.rates)
-        make_trainer(len(self.rates), [StepProgress(), ramp]).fit(module, datamodule=data)
+        make_trainer(len(self.rates), [ramp], shown=True).fit(module, datamodule=data)
         losses = np.array(ramp.losses)
         rates = self.rates[: len(losses)]
         smooth = smoothed(losses, SIGMA * len(self.rates))

@@ -13,8 +13,10 @@ from atrous.module import SegmentationModule
 class MakeTrainer(Protocol):
     """A trainer of the config that trains for so many steps, keeps nothing and validates nothing."""
 
-    def __call__(self, num_steps: int, callbacks: Sequence[L.Callback] = ()) -> L.Trainer:
-        """callbacks: the only ones beside those that a training's numbers come from."""
+    def __call__(
+        self, num_steps: int, callbacks: Sequence[L.Callback] = (), shown: bool = False
+    ) -> L.Trainer:
+        """callbacks: the only ones beside those that its numbers hang on.  shown: with a bar."""
         ...
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from atrous.costs import gmac, parts, state_per_weight
+from atrous.footprint import gmac, parts, state_per_weight
 from atrous.inference import Inference
 from atrous.optim import grouped
 
