@@ -85,7 +85,7 @@ def test_help_lists_what_can_be_chosen_and_what_was():
         (["seed=1 model=unet"], "'seed=1 model=unet': its value cannot be read"),
         (
             ["checkpoint=x"],
-            "checkpoint: no such option; it belongs to demo, evaluate, export, export-weights, predict; known",
+            "checkpoint: no such option; it belongs to demo, evaluate, export, export-weights, predict; ",
         ),
         (
             ["data/sorce=csv"],

@@ -87,7 +87,10 @@ def test_pictures_without_labels_and_a_file_that_is_there_already(varied, val_im
         ),
         (["pictures=nowhere"], "pictures=nowhere: no such file or folder"),
         (["split=tset"], "tset"),
-        (["inference=slide"], r"an exported file sees each picture once and whole; choose inference=whole"),
+        (
+            ["inference=slide"],
+            r"whole and at its own size; choose inference=whole",
+        ),
         (["inference.flip=true"], r"flip=True, .*choose inference=whole"),
         (["format=onnx_int8", "format.num_pictures=0"], r"format\.num_pictures=0: expected a number of"),
     ],

@@ -28,7 +28,7 @@ def graph_of_choice(model, tmp_path):
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(0.5, 1.5)
     mean, std = (255 * torch.tensor(cfg.model[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
-    return Graph(net, mean, std, 1.0).eval()
+    return Graph(net, mean, std).eval()
 
 
 def pictures(*shape):

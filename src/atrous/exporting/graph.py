@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from atrous.coarse import resize
 from atrous.inference import Inference
 from atrous.module import SegmentationModule, normalized
 
@@ -20,59 +19,41 @@ EXAMPLE = (2, 97, 131, 3)
 
 
 class Graph(nn.Module):
-    """Normalises, runs the network and chooses the classes, at the pictures' own size.
-
-    scale: of the pictures that the network sees.
-    """
+    """Normalises, runs the network and chooses the classes, at the pictures' own size."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: nn.Module, mean: Tensor, std: Tensor, scale: float) -> None:
+    def __init__(self, net: nn.Module, mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.net = net
-        self.scale = scale
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """images: uint8 (N, H, W, 3), RGB -> labels uint8 (N, H, W), and logits float32 (N, C, H, W)."""
         pictures = normalized(images.permute(0, 3, 1, 2), self.mean, self.std)
-        size = (pictures.shape[-2], pictures.shape[-1])
-        if self.scale == 1:
-            logits = self.net(pictures)
-        else:
-            logits = resize(self.net(resize(pictures, _seen(size, self.scale))), size)
+        logits = self.net(pictures)
         return logits.argmax(1).to(torch.uint8), logits
-
-
-def _seen(size: tuple[Any, Any], scale: float) -> tuple[Any, Any]:
-    """As ``inference.view.seen_size``, also of the tensors and symbols that sides are in a recording."""
-    if torch.jit.is_tracing():
-        height, width = ((side.double() * scale).round().clamp(min=1).long() for side in size)
-    else:
-        height, width = (torch.sym_max(1, round(side * scale)) for side in size)
-    return height, width
 
 
 def graph_of(module: SegmentationModule) -> Graph:
     """The graph of a network on the processor; the module keeps its own weights.
 
-    Raises ValueError: its inference sees a picture more than once.
+    Raises ValueError: as ``require_whole``.
     """
-    (scale,) = require_whole(module.inference).scales
-    return Graph(copy.deepcopy(module.net), module.mean.clone(), module.std.clone(), float(scale)).eval()
+    require_whole(module.inference)
+    return Graph(copy.deepcopy(module.net), module.mean.clone(), module.std.clone()).eval()
 
 
-def require_whole(inference: Inference) -> Inference:
-    """Raises ValueError: windows, a mirrored view or several scales."""
-    if inference.window is not None or inference.flip or len(inference.scales) > 1:
+def require_whole(inference: Inference) -> None:
+    """Raises ValueError: windows, a mirrored view, or other scales than the picture's own."""
+    if inference.window is not None or inference.flip or list(inference.scales) != [1.0]:
         raise ValueError(
             f"inference.window={inference.window}, flip={inference.flip}, scales={list(inference.scales)}: "
-            "an exported file sees each picture once and whole; choose inference=whole, and cut windows or "
-            "average views in the program that runs it"
+            "an exported file sees each picture once, whole and at its own size; choose "
+            "inference=whole, and scale, cut windows or average views in the program that runs it"
         )
-    return inference
 
 
 def example() -> Tensor:
