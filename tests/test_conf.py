@@ -54,8 +54,8 @@ NEEDS = {
 
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
-    # export_format is evaluate's, format export's, write predict's, find tune's, those of hydra a sweep's; all
-    # are tested there
+    # export_format is evaluate's, format export's, write predict's, find tune's, those of hydra a sweep's;
+    # all are tested there
     others = {"experiment", "paths", "export_format", "find", "format", "write", "sweep"}
     assert folders == {*GROUPS, *others, "hydra", *(f"hydra/{part}" for part in HYDRAS)}
 
