@@ -90,7 +90,12 @@ def test_a_sweep_without_failures_ends_well(tmp_path):
 
 def test_a_run_whose_machine_was_lost_is_a_failed_one(tmp_path, capsys):
     """It cannot leave its mark itself.  Its folder is 3, as in a sweep that goes on, and Ray's count is 1."""
-    options = [f"hydra.sweep.dir={tmp_path}", "hydra.sweep.subdir=3", "hydra.job.num=1", "hydra.mode=MULTIRUN"]
+    options = [
+        f"hydra.sweep.dir={tmp_path}",
+        "hydra.sweep.subdir=3",
+        "hydra.job.num=1",
+        "hydra.mode=MULTIRUN",
+    ]
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose("train", options, return_hydra_config=True)
     HydraConfig.instance().set_config(config)

@@ -104,7 +104,9 @@ def test_a_sampler_with_a_seed_draws_nothing_twice_in_a_sweep_that_goes_on(tmp_p
     assert swept(OptunaSweeper(4, sampler=sampler), Launcher(tmp_path / "again"), SPACE) == whole
     first = swept(OptunaSweeper(2, sampler=sampler), Launcher(tmp_path / "stopped"), SPACE)
     assert first == whole[:2]
-    assert not set(swept(OptunaSweeper(4, sampler=sampler), Launcher(tmp_path / "stopped"), SPACE)) & set(whole)
+    assert not set(swept(OptunaSweeper(4, sampler=sampler), Launcher(tmp_path / "stopped"), SPACE)) & set(
+        whole
+    )
 
 
 def test_what_a_job_has_raised_is_raised(tmp_path):

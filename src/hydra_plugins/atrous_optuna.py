@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
+
 class OptunaSweeper(Sweeper):
     """Runs jobs whose values Optuna chooses by the objectives of those before; the study is kept on disk.
 
