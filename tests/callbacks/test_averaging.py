@@ -5,11 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 import atrous
 from atrous import checkpoint
-from atrous.callbacks.averaging import Averaging, decay_after
+from atrous.callbacks.averaging import Averaging, decay_after, moving
 from atrous.checkpoint import AtomicCheckpointIO
 from atrous.commands.evaluate import evaluate
 from atrous.commands.export_weights import export_weights
@@ -37,7 +37,7 @@ def test_the_average_is_the_weighted_sum_of_all_steps(values, decay, warmup):
     decays = [0.0, *(decay_after(number, decay, warmup) for number in range(1, len(values)))]
     for number, value in enumerate(values):
         net.weight.data.fill_(value)
-        averaged.multi_avg_fn = get_ema_multi_avg_fn(decay_after(number, decay, warmup))
+        averaged.multi_avg_fn = moving(decay_after(number, decay, warmup))
         averaged.update_parameters(net)
     weights = [
         (1 - own) * float(torch.tensor(decays[k + 1 :]).double().prod()) for k, own in enumerate(decays)
@@ -47,6 +47,19 @@ def test_the_average_is_the_weighted_sum_of_all_steps(values, decay, warmup):
     assert averaged.module.weight.item() == pytest.approx(
         expected, rel=1e-6, abs=1e-5
     )  # torch's lerp takes a float32
+
+
+def test_whole_numbers_are_taken_over():
+    net = nn.Linear(1, 1)
+    net.register_buffer("index", torch.arange(1000))
+    averaged = AveragedModel(net, use_buffers=True)
+    for number in range(100):  # (1 + 80) / (10 + 80) would make a 2 of a 3
+        averaged.multi_avg_fn = moving(decay_after(number, 0.999, True))
+        averaged.update_parameters(net)
+    assert torch.equal(averaged.module.index, net.index)
+    net.index += 1
+    averaged.update_parameters(net)
+    assert torch.equal(averaged.module.index, net.index)
 
 
 def test_the_decay_warms_up():
