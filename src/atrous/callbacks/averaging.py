@@ -1,6 +1,6 @@
 """A moving average of the weights, evaluated beside the weights themselves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
@@ -135,11 +135,11 @@ class Averaging(L.Callback):
             print_scores(summary(self._evaluated), shares(self._evaluated), title)
 
 
-def moving(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Any], None]:
+def moving(decay: float) -> Callable[[list[Tensor], list[Tensor], Any], None]:
     """What moves averages towards the weights, all of one kind, at a step."""
     move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
 
-    def update(averages: Sequence[Tensor], weights: Sequence[Tensor], num_updates: Any) -> None:
+    def update(averages: list[Tensor], weights: list[Tensor], num_updates: Any) -> None:
         if averages[0].is_floating_point():
             move(averages, weights, num_updates)
         else:  # a mean of indices, as of a Swin's positions, is rounded down: another index
