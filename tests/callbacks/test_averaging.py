@@ -1,5 +1,7 @@
+import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -12,8 +14,10 @@ from atrous import checkpoint
 from atrous.callbacks.averaging import Averaging, decay_after, moving
 from atrous.checkpoint import AtomicCheckpointIO
 from atrous.commands.evaluate import evaluate
+from atrous.commands.export import export
 from atrous.commands.export_weights import export_weights
 from atrous.commands.train import train
+from atrous.exporting.to_torch import TorchScript
 from atrous.run_folder import read_values
 
 SMALL = ("model=unet_paper", "model.net.width=2", "model.net.batch_norm=true")
@@ -140,6 +144,20 @@ def test_both_are_evaluated_kept_and_resumed(composed, tmp_path, monkeypatch, st
         options = (f"checkpoint={end}", f"output={folder}", "trainer.accelerator=cpu", "pictures=0")
         found = evaluate(composed("evaluate", *options, *chosen, output=folder))
         assert found == pytest.approx(logged[name], abs=1e-7)
+
+    # so do files for other programs, by the same choice
+    picture = np.random.default_rng(0).integers(0, 256, (1, 40, 60, 3), dtype=np.uint8)
+    found = {}
+    for weights in ("raw", "ema"):
+        file = tmp_path / f"{weights}.pt"
+        options = ("format=torchscript", "repetitions=0", f"weights={weights}")
+        export(composed("export", f"checkpoint={end}", f"output={file}", *options))
+        said = json.loads(file.with_name(f"{file.name}.parity.json").read_text())
+        assert said["checkpoint_weights"] == weights
+        labels, found[weights] = TorchScript().load(file, 1)(picture)
+        expected = atrous.load(end, device="cpu", weights=weights).predict(picture[0])
+        assert np.array_equal(labels[0], expected)
+    assert not np.allclose(found["raw"], found["ema"])
 
     # so do exports, which say what they are, and the three lines of Python
     exported = tmp_path / "a.safetensors"
