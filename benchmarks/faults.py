@@ -53,7 +53,7 @@ ROWS = (
     Row(
         "SLURM takes the job away",
         "`resume=auto`: the job is put back, finds its folder and goes on by itself",
-        ("tests/faults/test_preemption.py::test_slurm",),
+        ("tests/faults/test_preemption.py::test_slurm", "tests/faults/test_slurm_launcher.py"),
     ),
     Row(
         "a kill at five moments of a save; a full disk; a read-only folder",

@@ -22,11 +22,13 @@ FONTS = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)  # which would be loade
 
 def take(picture: Path, command: list[str]) -> None:
     """Run ``command`` and draw its output, below its line."""
-    env = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
+    # Colours, but no bar that moves: each of its frames would be a line.
+    env = {**os.environ, "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0", "COLUMNS": str(WIDTH)}
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    printed = done.stdout.strip().replace(f"{Path.cwd()}/", "")
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text(f"$ {shlex.join(command)}", style="bold"))
-    console.print(Text.from_ansi(done.stdout.strip()))
+    console.print(Text.from_ansi(printed))
     console.save_svg(str(picture), title="atrous", code_format=FONTS.sub("", CONSOLE_SVG_FORMAT))
     print(f"{picture}: {picture.stat().st_size // 1000} kB")
 
