@@ -15,6 +15,8 @@ from atrous.metrics.evaluation import Evaluation
 from atrous.module import SegmentationModule
 from atrous.report.tables import print_scores, shares, summary
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 SPLIT = "val_ema"  # in the names of its scores
 
 
@@ -135,11 +137,11 @@ class Averaging(L.Callback):
             print_scores(summary(self._evaluated), shares(self._evaluated), title)
 
 
-def moving(decay: float) -> Callable[[list[Tensor], list[Tensor], Any], None]:
+def moving(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     """What moves averages towards the weights, all of one kind, at a step."""
     move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
 
-    def update(averages: list[Tensor], weights: list[Tensor], num_updates: Any) -> None:
+    def update(averages: Tensors, weights: Tensors, num_updates: Tensor | int) -> None:
         if averages[0].is_floating_point():
             move(averages, weights, num_updates)
         else:  # a mean of indices, as of a Swin's positions, is rounded down: another index
