@@ -141,7 +141,7 @@ def test_every_format_holds(varied, scenes, tmp_path, name):
         assert "DequantizeLinear" in nodes
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_file_that_is_too_far_off_is_kept_as_failed(command, varied):
     options = ("output=net.onnx", "tolerance.logits=0", "repetitions=0")
     said = command.fail("-m", "atrous", "export", f"checkpoint={varied}", *options)
@@ -153,7 +153,7 @@ def test_a_file_that_is_too_far_off_is_kept_as_failed(command, varied):
     assert "format=onx: no such choice, did you mean onnx: choose one of onnx, onnx_int8," in said
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_it_predicts_where_there_is_only_onnxruntime(varied, scenes, val_images, tmp_path):
     """With the program that docs/export.md shows."""
     export(composed(tmp_path / "net.onnx", varied, scenes, ANY_LOGITS))
