@@ -82,4 +82,5 @@ def resize(values: Tensor, size: Size) -> Tensor:
 
 def is_recorded() -> bool:
     """Whether the network is being recorded as a graph, for an export: what is decided then stays so."""
-    return torch.compiler.is_exporting() or torch.jit.is_tracing()
+    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return traced or torch.compiler.is_exporting()

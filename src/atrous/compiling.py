@@ -17,7 +17,7 @@ def compiled(net: nn.Module, backend: str = "inductor") -> Callable[[Tensor], Te
     Raises ValueError: there is no C++ compiler.
     """
     if backend == "inductor":
-        _require_compiler()
+        require_compiler()
 
     def forward(images: Tensor) -> Tensor | Supervised:
         outputs: Tensor | Supervised = net(images)
@@ -37,9 +37,10 @@ def _names() -> list[str]:
     return [name for name in config.cpp.cxx if name]
 
 
-def _require_compiler() -> None:
+def require_compiler() -> None:
+    """Raises ValueError: there is no C++ compiler."""
     if compiler() is None:
         raise ValueError(
-            f"trainer.compile=true needs a C++ compiler, and there is no {' or '.join(_names())} on the "
-            "PATH; install one, name yours in the environment variable CXX, or leave trainer.compile out"
+            f"torch.compile needs a C++ compiler, and there is no {' or '.join(_names())} on the PATH; "
+            "install one, name yours in the environment variable CXX, or leave compile=true out"
         )

@@ -213,9 +213,8 @@ class SegmentationModule(L.LightningModule):
     def predict_batch(self, batch: Batch, net: nn.Module | None = None) -> Prediction:
         """As ``predict``.  Raises ValueError: what is wrong with a prediction, with the pictures' names."""
         try:
-            return self.predict(
-                batch["images"], net=net
-            )  # waits for the device, to ask whether all is finite
+            # waits for the device, to ask whether all is finite
+            return self.predict(batch["images"], net=net)
         except ValueError as error:
             error.add_note(f"pictures {', '.join(batch['names'])}")
             raise

@@ -1,19 +1,23 @@
+import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 import atrous
 from atrous import checkpoint
-from atrous.callbacks.averaging import Averaging, decay_after
+from atrous.callbacks.averaging import Averaging, decay_after, moving
 from atrous.checkpoint import AtomicCheckpointIO
 from atrous.commands.evaluate import evaluate
+from atrous.commands.export import export
 from atrous.commands.export_weights import export_weights
 from atrous.commands.train import train
+from atrous.exporting.to_torch import TorchScript
 from atrous.run_folder import read_values
 
 SMALL = ("model=unet_paper", "model.net.width=2", "model.net.batch_norm=true")
@@ -37,7 +41,7 @@ def test_the_average_is_the_weighted_sum_of_all_steps(values, decay, warmup):
     decays = [0.0, *(decay_after(number, decay, warmup) for number in range(1, len(values)))]
     for number, value in enumerate(values):
         net.weight.data.fill_(value)
-        averaged.multi_avg_fn = get_ema_multi_avg_fn(decay_after(number, decay, warmup))
+        averaged.multi_avg_fn = moving(decay_after(number, decay, warmup))
         averaged.update_parameters(net)
     weights = [
         (1 - own) * float(torch.tensor(decays[k + 1 :]).double().prod()) for k, own in enumerate(decays)
@@ -47,6 +51,19 @@ def test_the_average_is_the_weighted_sum_of_all_steps(values, decay, warmup):
     assert averaged.module.weight.item() == pytest.approx(
         expected, rel=1e-6, abs=1e-5
     )  # torch's lerp takes a float32
+
+
+def test_whole_numbers_are_taken_over():
+    net = nn.Linear(1, 1)
+    net.register_buffer("index", torch.arange(1000))
+    averaged = AveragedModel(net, use_buffers=True)
+    for number in range(100):  # (1 + 80) / (10 + 80) would make a 2 of a 3
+        averaged.multi_avg_fn = moving(decay_after(number, 0.999, True))
+        averaged.update_parameters(net)
+    assert torch.equal(averaged.module.index, net.index)
+    net.index += 1
+    averaged.update_parameters(net)
+    assert torch.equal(averaged.module.index, net.index)
 
 
 def test_the_decay_warms_up():
@@ -127,6 +144,20 @@ def test_both_are_evaluated_kept_and_resumed(composed, tmp_path, monkeypatch, st
         options = (f"checkpoint={end}", f"output={folder}", "trainer.accelerator=cpu", "pictures=0")
         found = evaluate(composed("evaluate", *options, *chosen, output=folder))
         assert found == pytest.approx(logged[name], abs=1e-7)
+
+    # so do files for other programs, by the same choice
+    picture = np.random.default_rng(0).integers(0, 256, (1, 40, 60, 3), dtype=np.uint8)
+    found = {}
+    for weights in ("raw", "ema"):
+        file = tmp_path / f"{weights}.pt"
+        options = ("format=torchscript", "repetitions=0", f"weights={weights}")
+        export(composed("export", f"checkpoint={end}", f"output={file}", *options))
+        said = json.loads(file.with_name(f"{file.name}.parity.json").read_text())
+        assert said["checkpoint_weights"] == weights
+        labels, found[weights] = TorchScript().load(file, 1)(picture)
+        expected = atrous.load(end, device="cpu", weights=weights).predict(picture[0])
+        assert np.array_equal(labels[0], expected)
+    assert not np.allclose(found["raw"], found["ema"])
 
     # so do exports, which say what they are, and the three lines of Python
     exported = tmp_path / "a.safetensors"

@@ -16,6 +16,7 @@ from atrous.commands.export import export
 
 # Of the weights that chance drew logits are millions, and so are their differences: labels count.
 ANY_LOGITS = "tolerance.logits=null"
+FEW = 1e-3  # of the pixels: two programs round differently, and here and there two classes are as good
 FORMATS = {"onnx": ".onnx", "onnx_int8": ".onnx", "torch_export": ".pt2", "torchscript": ".pt"}
 
 
@@ -37,7 +38,8 @@ def test_onnx_is_the_checkpoint_and_says_what_it_is(varied, scenes, val_images, 
     assert said["passed"]
     assert said["format"] == "onnx"
     assert said["parity"]["num_pictures"] == 5
-    assert said["parity"]["miou_before"] == said["parity"]["miou_after"] > 0
+    assert said["parity"]["miou_before"] > 0
+    assert said["parity"]["miou_before"] == pytest.approx(said["parity"]["miou_after"], abs=1e-4)
     assert set(said["latency"]["milliseconds"]) == {"eager", "exported"}
     session = onnxruntime.InferenceSession(output)
     model = atrous.load(varied, device="cpu")
@@ -48,7 +50,7 @@ def test_onnx_is_the_checkpoint_and_says_what_it_is(varied, scenes, val_images, 
         shown = Image.open(val_images / "0000.png").convert("RGB").resize(size[::-1])
         images = np.stack([np.asarray(shown), np.asarray(shown)[::-1]])
         labels = session.run(["labels"], {"images": images})[0]
-        assert np.array_equal(labels, np.stack(model.predict(list(images))))
+        assert (labels != np.stack(model.predict(list(images)))).mean() <= FEW
     assert len(np.unique(labels)) > 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.onnx", "net.onnx.parity.json"]
 
@@ -75,6 +77,7 @@ def test_pictures_without_labels_and_a_file_that_is_there_already(varied, val_im
         (["output=net.pth"], r"output=net\.pth: expected a file NAME\.onnx for this format"),
         (["output=net.onnx", "format=torch_export"], r"expected a file NAME\.pt2 for this format"),
         (["output=s3://a/net.onnx"], "output=s3://a/net.onnx: an address"),
+        (["weights=ema"], r"weights=ema: checkpoint .* holds raw"),
         (["num_pictures=0"], "num_pictures=0: expected a whole number, 1 or more"),
         (["num_threads=0"], "num_threads=0: expected a whole number, 1 or more"),
         (["repetitions=-1"], "repetitions=-1: expected a whole number, 0 or more"),
@@ -107,6 +110,13 @@ def test_a_missing_library_is_one_sentence(varied, scenes, tmp_path, monkeypatch
         export(composed(tmp_path / "net.onnx", varied, scenes))
 
 
+def test_a_missing_compiler_is_told_before_anything_is_written(varied, scenes, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ValueError, match=r"torch\.compile needs a C\+\+ compiler, .*leave compile=true out"):
+        export(composed(tmp_path / "net.onnx", varied, scenes, "compile=true"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_calibration_reads_training_pictures_alone(varied, scenes, tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr("atrous.data.reading.read_image", lambda path: read.append(path) or path)
@@ -119,16 +129,19 @@ def test_calibration_reads_training_pictures_alone(varied, scenes, tmp_path, mon
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ["onnx_int8", "torch_export"])
 def test_every_format_holds(varied, scenes, tmp_path, name):
+    import onnx
+
     output = tmp_path / f"net{FORMATS[name]}"
     held = ("tolerance.miou=0.1", "tolerance.pixels=0.2", ANY_LOGITS)
     export(composed(output, varied, scenes, f"format={name}", *held))
     assert report(output)["passed"]
     if name == "onnx_int8":
         assert report(output)["parity"]["logits"] > 0
-        assert output.stat().st_size > 0
+        nodes = [node.op_type for node in onnx.load(output).graph.node]
+        assert "DequantizeLinear" in nodes
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_file_that_is_too_far_off_is_kept_as_failed(command, varied):
     options = ("output=net.onnx", "tolerance.logits=0", "repetitions=0")
     said = command.fail("-m", "atrous", "export", f"checkpoint={varied}", *options)
@@ -140,7 +153,7 @@ def test_a_file_that_is_too_far_off_is_kept_as_failed(command, varied):
     assert "format=onx: no such choice, did you mean onnx: choose one of onnx, onnx_int8," in said
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_it_predicts_where_there_is_only_onnxruntime(varied, scenes, val_images, tmp_path):
     """With the program that docs/export.md shows."""
     export(composed(tmp_path / "net.onnx", varied, scenes, ANY_LOGITS))
@@ -161,4 +174,4 @@ def test_it_predicts_where_there_is_only_onnxruntime(varied, scenes, val_images,
         arguments = ["net.onnx", picture, "labels.png"]
         subprocess.run([python, "label.py", *arguments], cwd=tmp_path, check=True, env={})
         labels = np.array(Image.open(tmp_path / "labels.png"))
-        assert np.array_equal(labels, atrous.load(varied, device="cpu").predict(picture))
+        assert (labels != atrous.load(varied, device="cpu").predict(picture)).mean() <= FEW

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from atrous.checkpoint import Checkpoint
 from atrous.exporting.formats import recording
 from atrous.exporting.graph import graph_of, metadata
 from atrous.exporting.to_torch import TorchScript, run_by
@@ -66,13 +67,15 @@ def test_what_sees_a_picture_otherwise_is_refused(inference):
 def test_metadata_is_of_the_checkpoint(tmp_path):
     file = tmp_path / "a.ckpt"
     file.write_bytes(b"abc")
-    said = metadata(module(), file, 7)
+    made = module()
+    said = metadata(made, Checkpoint(file, {}, made.labels, {}, 7, 0.0, "ema"))
     assert all(isinstance(value, str) for value in said.values())
     assert json.loads(said["classes"]) == ["sky", "road", "car"]
     assert json.loads(said["palette"]) == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     assert json.loads(said["mean"]) == pytest.approx([127.5, 102, 76.5])
     assert json.loads(said["std"]) == pytest.approx([51, 76.5, 102])
-    assert (said["ignore_index"], said["checkpoint_step"], said["label_set"]) == ("255", "7", "three")
+    assert (said["ignore_index"], said["label_set"]) == ("255", "three")
+    assert (said["checkpoint_step"], said["checkpoint_weights"]) == ("7", "ema")
     # sha256 of "abc", FIPS 180-2 appendix B.1
     assert said["checkpoint_sha256"] == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 

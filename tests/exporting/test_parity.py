@@ -98,7 +98,9 @@ def test_the_file_gets_its_name_by_the_report(tmp_path, capsys, passes):
         "num_pictures": 3, "logits": 0.2, "pixels": 0.0, "miou_before": 0.5, "miou_after": 0.5, "miou": 0.0
     }  # fmt: skip
     assert said["latency"]["milliseconds"] == {"eager": {"median": 2.0, "p95": 3.0}}
-    assert "milliseconds a picture of 4x2" in capsys.readouterr().out
+    printed = capsys.readouterr().out.splitlines()
+    assert f"{output.parent / name} against its checkpoint, 3 pictures" in printed
+    assert "milliseconds a picture of 4x2, 1 threads" in printed
 
 
 def test_nothing_is_left_of_a_file_that_fails_on_the_way(tmp_path):

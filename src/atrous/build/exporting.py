@@ -64,11 +64,17 @@ def tolerance(cfg: DictConfig) -> "Tolerance":
 
 
 def timing(cfg: DictConfig) -> "Timing":
-    """How the file's speed is measured; sets the number of threads, if one is chosen."""
+    """How the file's speed is measured; sets the number of threads, if one is chosen.
+
+    Raises ValueError: there is no compiler for what is to be compiled.
+    """
     import torch
 
+    from atrous.compiling import require_compiler
     from atrous.exporting.timing import Timing
 
+    if cfg.compile:
+        require_compiler()
     if cfg.num_threads is not None:
         torch.set_num_threads(cfg.num_threads)
     return Timing(cfg.repetitions, torch.get_num_threads(), cfg.compile)

@@ -1,9 +1,11 @@
 """A moving average of the weights, evaluated beside the weights themselves."""
 
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
-from torch import distributed
+import torch
+from torch import Tensor, distributed
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atrous.contents import AVERAGED
@@ -12,6 +14,8 @@ from atrous.metrics.counting import Counting
 from atrous.metrics.evaluation import Evaluation
 from atrous.module import SegmentationModule
 from atrous.report.tables import print_scores, shares, summary
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 SPLIT = "val_ema"  # in the names of its scores
 
@@ -80,7 +84,7 @@ class Averaging(L.Callback):
         assert self._averaged is not None
         self._step = trainer.global_step
         decay = decay_after(int(self._averaged.n_averaged), self.decay, self.warmup)
-        self._averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        self._averaged.multi_avg_fn = moving(decay)
         self._averaged.update_parameters(pl_module.net)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -131,6 +135,19 @@ class Averaging(L.Callback):
         if trainer.is_global_zero and self._evaluated is not None:
             title = f"validation of the averaged weights after {trainer.global_step} steps, in percent"
             print_scores(summary(self._evaluated), shares(self._evaluated), title)
+
+
+def moving(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """What moves averages towards the weights, all of one kind, at a step."""
+    move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+
+    def update(averages: Tensors, weights: Tensors, num_updates: Tensor | int) -> None:
+        if averages[0].is_floating_point():
+            move(averages, weights, num_updates)
+        else:  # a mean of indices, as of a Swin's positions, is rounded down: another index
+            torch._foreach_copy_(averages, weights)
+
+    return update
 
 
 def decay_after(num_updates: int, decay: float, warmup: bool) -> float:

@@ -18,10 +18,10 @@ def export(cfg: DictConfig) -> None:
     from atrous.exporting.report import draft, publish
 
     form, limits, timing = build.file_format(cfg, output), build.tolerance(cfg), build.timing(cfg)
-    stored = checkpoint.read(cfg.checkpoint)
+    stored = checkpoint.read(cfg.checkpoint, cfg.weights)
     module = build.predictor(stored, "cpu", cfg.inference, None, cfg.allow).module
     samples = build.parity_samples(cfg, stored)
-    graph, said = graph_of(module), metadata(module, stored.path, stored.step)
+    graph, said = graph_of(module), metadata(module, stored)
     with draft(output) as path:
         form.write(graph, path, said, build.calibration(cfg, stored))
         run = form.load(path, timing.num_threads)

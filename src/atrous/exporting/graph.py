@@ -4,12 +4,12 @@ import copy
 import hashlib
 import json
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from atrous.checkpoint import Checkpoint
 from atrous.inference import Inference
 from atrous.module import SegmentationModule, normalized
 
@@ -61,16 +61,17 @@ def example() -> Tensor:
     return torch.randint(0, 256, EXAMPLE, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def metadata(module: SegmentationModule, file: Path, step: int) -> dict[str, str]:
+def metadata(module: SegmentationModule, checkpoint: Checkpoint) -> dict[str, str]:
     """What the file says of itself, each entry a text; lists are JSON.
 
-    file: the checkpoint.  step: optimizer steps of its training.
+    module: as the checkpoint says, with its weights.
     """
     labels = module.labels
     values: dict[str, Any] = {
         "atrous_version": version("atrous"),
-        "checkpoint_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "checkpoint_step": step,
+        "checkpoint_sha256": hashlib.sha256(checkpoint.path.read_bytes()).hexdigest(),
+        "checkpoint_step": checkpoint.step,
+        "checkpoint_weights": checkpoint.weights,
         "label_set": labels.name,
         "classes": list(labels.classes),
         "palette": [list(color) for color in labels.colors],

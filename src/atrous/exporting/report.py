@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from atrous.exporting.parity import Parity, Tolerance
@@ -70,7 +69,11 @@ def publish(
 
 def _print(name: Path, parity: Parity, tolerance: Tolerance, speeds: Speeds) -> None:
     console = Console()
-    difference = _table(f"{name} against its checkpoint, {parity.num_pictures} pictures", "", "", "tolerance")
+    # A title of rich's would be broken where the table is narrow.
+    console.print(
+        f"{name} against its checkpoint, {parity.num_pictures} pictures", markup=False, soft_wrap=True
+    )
+    difference = _table("", "", "tolerance")
     difference.add_row("largest difference of a logit", f"{parity.logits:.3g}", _limit(tolerance.logits))
     difference.add_row(
         "pixels with another label, %", _percent(parity.pixels), _limit(tolerance.pixels, percent=True)
@@ -82,15 +85,15 @@ def _print(name: Path, parity: Parity, tolerance: Tolerance, speeds: Speeds) -> 
     console.print(difference)
     if speeds.milliseconds:
         height, width = speeds.size
-        title = f"milliseconds a picture of {width}x{height}, {speeds.num_threads} threads"
-        times = _table(title, "", "median", "p95")
+        console.print(f"milliseconds a picture of {width}x{height}, {speeds.num_threads} threads")
+        times = _table("", "median", "p95")
         for each, speed in speeds.milliseconds.items():
             times.add_row(each, f"{speed.median:.1f}", f"{speed.p95:.1f}")
         console.print(times)
 
 
-def _table(title: str, *heads: str) -> Table:
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+def _table(*heads: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for number, head in enumerate(heads):
         table.add_column(head, justify="right" if number else "left")
     return table

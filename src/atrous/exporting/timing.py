@@ -47,7 +47,7 @@ class Timing:
     compiles: bool = False
 
     def of(self, graph: Graph, exported: Run, samples: Callable[[], Iterable[Sample]]) -> Speeds:
-        """Time the network and the file on the first picture.  Raises ValueError: there is no compiler."""
+        """Time the network and the file on the first picture."""
         image = next(iter(samples())).image
         runs = {"eager": run_by(graph)}
         if self.compiles:

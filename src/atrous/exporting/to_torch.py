@@ -42,13 +42,13 @@ class TorchScript(Format):
         """As ``Format.write``; what it says of itself is the extra file metadata.json."""
         with recording("torchscript", graph), torch.inference_mode(), _deprecated():
             # Checking would run it again on the very same pictures; the parity report has others.
-            traced = torch.jit.trace(graph, (example(),), check_trace=False)
+            traced = torch.jit.trace(graph, (example(),), check_trace=False)  # type: ignore[no-untyped-call]
             torch.jit.save(traced, str(path), _extra_files={METADATA: json.dumps(dict(metadata))})
 
     def load(self, path: Path, num_threads: int) -> Run:
         """As ``Format.load``; torch has one number of threads for all."""
         with _deprecated():
-            return run_by(torch.jit.load(str(path)))
+            return run_by(torch.jit.load(str(path)))  # type: ignore[no-untyped-call]
 
 
 def recorded(graph: Graph) -> ExportedProgram:
@@ -95,5 +95,5 @@ def _deprecated() -> Iterator[None]:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r".*torch\.jit\..* is deprecated", FutureWarning)
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
         yield
