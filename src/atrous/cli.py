@@ -29,7 +29,7 @@ COMMANDS = {
     "predict": "pictures and videos:      atrous predict checkpoint=runs/.../best.ckpt input=A output=B",
     "demo": "try it in a browser:      atrous demo checkpoint=runs/.../best.ckpt",
     "export": "for other programs:       atrous export checkpoint=runs/.../best.ckpt output=NAME.onnx",
-    "export-weights": "its weights alone:        atrous export-weights checkpoint=runs/.../best.ckpt",
+    "export-weights": "weights for others:       atrous export-weights checkpoint=runs/.../best.ckpt",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",
     "doctor": "is this machine well?     atrous doctor",
