@@ -85,7 +85,7 @@ class GridSweeper(Sweeper):
     def _choose(
         self, folder: Path, jobs: Sequence[Job], left: dict[int, Job], failed: set[str], claims: ExitStack
     ) -> dict[int, Job]:
-        """Jobs for the launcher that are not finished, and nobody is at work on; their numbers are theirs now.
+        """Jobs for the launcher: not finished, and nobody is at work on them; their numbers are theirs now.
 
         left: by their places, those that this process has not begun; what is chosen is taken away.
         failed: the runs that get another try; those that fail meanwhile, wherever, get none.

@@ -30,7 +30,7 @@ def sweep(tmp_path, monkeypatch):
 
 
 def trained(composed, folder, *options):
-    (folder / "0").mkdir()
+    (folder / "0").mkdir(exist_ok=True)
     return train(composed("train", *SMALL, *EACH_STEP, *options, output=folder / "0"))
 
 
@@ -42,6 +42,14 @@ def test_a_training_is_pruned_when_its_warm_up_is_over(sweep, composed, tmp_path
     reported = sweep.get_trials()[0].intermediate_values
     assert list(reported) == [25, 50]
     assert reported[50] == pytest.approx(objective)
+
+
+def test_a_pruned_training_that_is_put_back_into_the_queue_does_not_go_on(sweep, composed, tmp_path):
+    trained(composed, tmp_path)
+    trained(composed, tmp_path, "resume=auto")
+    assert read_pruned(tmp_path / "0")["step"] == 2
+    assert checkpoint.read(tmp_path / "0" / "last.ckpt").step == 2
+    assert list(sweep.get_trials()[0].intermediate_values) == [25, 50]
 
 
 def test_without_a_pruner_it_goes_on_to_its_end(sweep, composed, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import lightning as L
 import optuna
 
-from atrous.sweeps.folder import write_pruned
+from atrous.sweeps.folder import read_pruned, write_pruned
 
 
 class Pruning(L.Callback):
@@ -24,6 +24,11 @@ class Pruning(L.Callback):
         self.trial = trial
         self.objective = objective
         self.folder = Path(folder)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """End at once, where the run that goes on was given up, and stopped before its end."""
+        if trainer.strategy.broadcast(read_pruned(self.folder) is not None):
+            trainer.should_stop = True
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Report, and ask."""
