@@ -6,6 +6,7 @@ from torch import nn
 
 from atrous.footprint import gmac, parts, state_per_weight
 from atrous.inference import Inference
+from atrous.models.unet_paper import unet_paper
 from atrous.optim import grouped
 
 
@@ -92,3 +93,10 @@ def test_what_an_optimizer_keeps(algorithm, num_bytes):
     assert state_per_weight(optimizer) == num_bytes
     assert len(optimizer.state) == 0
     assert all(torch.equal(one, other) for one, other in zip(net.parameters(), before, strict=True))
+
+
+def test_the_parts_of_a_network_of_lists_make_the_whole():
+    net = unet_paper(5, width=4)
+    found = parts(net, (32, 64))
+    assert all(part.gmac for part in found)
+    assert sum(part.gmac for part in found) == pytest.approx(gmac(net, (32, 64)))

@@ -7,7 +7,7 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from sweepers import Launcher, swept
 
 from atrous.sweep_runs import numbered
-from atrous.sweeps.folder import Outcome, alone, claim
+from atrous.sweeps.folder import Outcome, alone, claim, read_outcomes, write_outcome
 from hydra_plugins.atrous_grid import GridSweeper
 
 
@@ -51,6 +51,53 @@ def test_a_run_that_another_process_is_at_work_on_is_its_own(tmp_path):
 
 class OneByOne(Launcher, BasicLauncher):
     """Hydra's own runs its jobs one after another."""
+
+
+class Meanwhile(OneByOne):
+    """Something happens while the first run is at work."""
+
+    def __init__(self, folder, happens):
+        super().__init__(folder)
+        self.happens = happens
+
+    def launch(self, jobs, initial_job_idx):
+        if not self.batches:
+            self.happens()
+        return super().launch(jobs, initial_job_idx)
+
+
+def test_what_a_process_has_left_that_ended_meanwhile_is_taken_up(tmp_path):
+    write_outcome(tmp_path, Outcome("0", {"lr": "0.1"}))
+    with alone(tmp_path):
+        held = claim(tmp_path, "0")
+    launcher = Meanwhile(tmp_path, held.close)
+    assert swept(GridSweeper(), launcher, "lr=0.1,0.2,0.3") == [0.2, 0.1, 0.3]
+    assert launcher.batches == [[1], [0], [2]]
+
+
+def test_grids_of_two_processes_that_grow_one_folder_at_once(tmp_path):
+    """Neither gives a run the number of the other's that has not begun."""
+    other = OneByOne(tmp_path)
+    launcher = Meanwhile(tmp_path, lambda: swept(GridSweeper(), other, "lr=0.3,0.4"))
+    assert swept(GridSweeper(), launcher, "lr=0.1,0.2") == [0.1, 0.2]
+    assert other.values == [0.3, 0.4]
+    found = {each.run: each.given["lr"] for each in read_outcomes(tmp_path)}
+    assert found == {"0": "0.1", "1": "0.3", "2": "0.4", "3": "0.2"}
+
+
+@pytest.mark.parametrize("launcher", [Launcher, OneByOne])
+def test_a_run_that_fails_is_tried_once_by_all_and_again_by_the_next_sweep(launcher, tmp_path):
+    def failing():
+        made = launcher(tmp_path)
+        swept(GridSweeper(), made, "lr=nan,0.2")
+        return made.batches
+
+    first = failing()
+    assert sorted(number for batch in first for number in batch) == [0, 1]
+    assert failing() == [[0]]
+    beside = Meanwhile(tmp_path, lambda: write_outcome(tmp_path, Outcome("3", {"lr": "0.3"}, "failed")))
+    swept(GridSweeper(), beside, "lr=0.1,0.2,0.3")
+    assert beside.batches == [[2]]
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cloudpickle
 import pytest
 import yaml
 from conftest import TINY, compose_command
+from hydra import compose, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext
 from omegaconf import OmegaConf
 
 from atrous.configs import choices, config_folder
 from atrous.running import Task
 from atrous.sentences import is_told, sentence
 from atrous.sweeping import Failed, Sweep
+from atrous.sweeps.folder import read_outcomes
+from hydra_plugins.atrous_ray import RayLauncher
 
 TASK = Task("train", ("model=unet",), ("train.py", "model=unet"), (sys.executable, "train.py"), os.getpid())
 
@@ -57,10 +64,10 @@ def test_where_a_task_arrives_it_ends_with_who_sent_it(tmp_path):
 
 def end_of(folder, *returned):
     """What a sweep says at its end, whose jobs have ended in other processes."""
-    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}, "job": {"num": 0}}})
+    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}, "runtime": {}}})
     sweep = Sweep()
     for number, value in enumerate(returned):
-        config.hydra.job.num = number
+        config.hydra.runtime.output_dir = str(folder / str(number))
         done = JobReturn(
             status=JobStatus.COMPLETED, _return_value=cloudpickle.loads(cloudpickle.dumps(value))
         )
@@ -79,6 +86,36 @@ def test_failures_are_counted_wherever_they_happened(tmp_path, capsys):
 def test_a_sweep_without_failures_ends_well(tmp_path):
     (tmp_path / ".failed-another-0").touch()  # of a sweep beside it, in the same folder
     end_of(tmp_path, 0.5, None, float("nan"))
+
+
+def test_a_run_whose_machine_was_lost_is_a_failed_one(tmp_path, capsys):
+    """It cannot leave its mark itself.  Its folder is 3, as in a sweep that goes on, and Ray's count is 1."""
+    options = [
+        f"hydra.sweep.dir={tmp_path}",
+        "hydra.sweep.subdir=3",
+        "hydra.job.num=1",
+        "hydra.mode=MULTIRUN",
+    ]
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("train", options, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+
+    class Lost(Exception):
+        """What Ray raises."""
+
+    def get(job):
+        raise Lost("out of memory")
+
+    launcher = RayLauncher(1, None, 0, {})
+    callbacks = Callbacks(config)
+    launcher.setup(hydra_context=HydraContext(None, callbacks), task_function=None, config=config)
+    done = launcher._result(SimpleNamespace(get=get, exceptions=SimpleNamespace(RayError=Lost)), None, config)
+    assert isinstance(done.return_value, Failed)
+    assert [each.state for each in read_outcomes(tmp_path)] == ["failed"]
+    with pytest.raises(SystemExit):
+        callbacks.on_multirun_end(config=config)
+    said = capsys.readouterr().err
+    assert said == "atrous: run 3 failed (out of memory)\natrous: 1 of the sweep's runs failed: 3\n"
 
 
 @pytest.mark.parametrize("environ", [{"SLURM_NTASKS": "2"}, {"LOCAL_RANK": "1"}], ids=["srun", "torchrun"])

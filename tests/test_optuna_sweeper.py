@@ -1,7 +1,11 @@
 """The search space in Hydra's grammar, as Optuna's distributions; trials chosen, shared, told."""
 
+import os
+from pathlib import Path
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import InstantiationException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweepers import Launcher, swept
@@ -86,6 +90,51 @@ def test_a_trial_that_was_pruned_before_the_sweep_was_stopped_is_not_run_again(t
     write_pruned(tmp_path / "1", 5, 0.1)
     assert swept(OptunaSweeper(2, seed=0), Launcher(tmp_path), SPACE) == []
     assert states(tmp_path) == ["COMPLETE", "PRUNED"]
+
+
+def test_a_trial_whose_choosing_was_interrupted_gets_the_values_that_it_lacks(tmp_path):
+    stored(tmp_path, "maximize").ask()
+    (value,) = swept(OptunaSweeper(1, seed=0), Launcher(tmp_path), SPACE)
+    assert stored(tmp_path).best_params == {"lr": value}
+
+
+def test_a_sampler_with_a_seed_draws_nothing_twice_in_a_sweep_that_goes_on(tmp_path):
+    sampler = {"_target_": "optuna.samplers.RandomSampler", "seed": 0}
+    whole = swept(OptunaSweeper(4, sampler=sampler), Launcher(tmp_path / "whole"), SPACE)
+    assert swept(OptunaSweeper(4, sampler=sampler), Launcher(tmp_path / "again"), SPACE) == whole
+    first = swept(OptunaSweeper(2, sampler=sampler), Launcher(tmp_path / "stopped"), SPACE)
+    assert first == whole[:2]
+    assert not set(swept(OptunaSweeper(4, sampler=sampler), Launcher(tmp_path / "stopped"), SPACE)) & set(
+        whole
+    )
+
+
+def test_what_a_job_has_raised_is_raised(tmp_path):
+    """A defect of this program is no failed trial: those are told without an error."""
+
+    class Broken(Launcher):
+        def launch(self, jobs, initial_job_idx):
+            return [JobReturn(status=JobStatus.FAILED, _return_value=RuntimeError("broken"))]
+
+    with pytest.raises(RuntimeError, match="broken"):
+        swept(OptunaSweeper(1), Broken(tmp_path), SPACE)
+    assert states(tmp_path) == ["RUNNING"]
+
+
+def test_the_lock_of_a_study_leads_to_its_file(tmp_path, monkeypatch):
+    """Optuna waits without end for one that a killed process has left, if it cannot see how old it is."""
+    seen = []
+
+    def symlink(target, link, own=os.symlink):
+        own(target, link)
+        seen.append(os.path.exists(link))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.symlink", symlink)
+    Path("runs").mkdir()
+    stored(Path("runs"), "maximize").ask()
+    assert seen
+    assert all(seen)
 
 
 MEDIAN = {"_target_": "optuna.pruners.MedianPruner"}

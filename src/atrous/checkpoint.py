@@ -225,7 +225,7 @@ def export_weights(checkpoint: Checkpoint, path: Path, config: dict[str, Any]) -
 
 def _require_file(path: Path) -> None:
     if not path.is_file():
-        raise ValueError(f"checkpoint {path}: no such file")
+        raise ValueError(f"checkpoint {path}: no such file; expected one such as runs/.../best.ckpt")
 
 
 def _contents(path: Path, data: dict[str, Any]) -> tuple[About, dict[str, dict[str, Tensor]]]:

@@ -28,7 +28,7 @@ COMMANDS = {
     "evaluate": "score a checkpoint:       atrous evaluate checkpoint=runs/.../best.ckpt split=test",
     "predict": "pictures and videos:      atrous predict checkpoint=runs/.../best.ckpt input=A output=B",
     "demo": "try it in a browser:      atrous demo checkpoint=runs/.../best.ckpt",
-    "export": "for use without Atrous:  atrous export checkpoint=runs/.../best.ckpt output=NAME.onnx",
+    "export": "for other programs:       atrous export checkpoint=runs/.../best.ckpt output=NAME.onnx",
     "export-weights": "weights for others:       atrous export-weights checkpoint=runs/.../best.ckpt",
     "score": "score any predictions:    atrous score predictions=FOLDER data=camvid split=test output=FOLDER",
     "compare": "compare evaluations:      atrous compare runs/a runs/b",

@@ -2,8 +2,9 @@
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
@@ -41,7 +42,7 @@ def parts(net: nn.Module, size: Sequence[int]) -> list[Part]:
     flops = None if counter is None else counter.get_flop_counts()
     found, seen = [], set()
     for path, part in _parts(net, type(net).__name__):
-        cost = None if flops is None else sum(flops.get(path, {}).values()) / 4e9
+        cost = None if flops is None else _flops(flops, path, part) / 4e9
         found.append(_part(path.rpartition(".")[2], list(part.parameters()), cost))
         seen |= set(part.parameters())
     others = [weight for weight in net.parameters() if weight not in seen]
@@ -72,6 +73,13 @@ def _counted(shadow: nn.Module, num_pictures: int, size: Sequence[int]) -> FlopC
         return None
     found: FlopCounterMode = counted
     return found
+
+
+def _flops(flops: Mapping[str, Mapping[Any, int]], path: str, part: nn.Module) -> int:
+    """Counted under its path; a list of modules is not called itself, but each of its members."""
+    if path in flops:
+        return sum(flops[path].values())
+    return sum(_flops(flops, f"{path}.{name}", child) for name, child in part.named_children())
 
 
 def _parts(net: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:

@@ -30,7 +30,7 @@ def stored(
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path = folder / STUDY
+    path = folder.absolute() / STUDY  # Optuna's lock is a link to it: a relative one leads nowhere, and stays
     storage = JournalStorage(JournalFileBackend(str(path)))
     if direction is None:
         return optuna.load_study(study_name=NAME, storage=storage, pruner=pruner)

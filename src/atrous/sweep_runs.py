@@ -35,6 +35,11 @@ def require_sweep(config: DictConfig, direction: str, **numbers: int | None) -> 
             )
 
 
+def options(job: Job) -> dict[str, str]:
+    """Those of a job by their keys, without secrets."""
+    return given(build.without_secrets(job))
+
+
 def numbered(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> dict[int, Job]:
     """The jobs by their numbers: that of the run with the same options, else the next that is free.
 
@@ -45,7 +50,7 @@ def numbered(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> dict[int, Job]
     free = (number for number in range(len(taken) + len(jobs)) if number not in taken)
     found: dict[int, Job] = {}
     for job in jobs:
-        own = settings(given(build.without_secrets(job)))
+        own = settings(options(job))
         same = next(((number, known) for number, known in left if known == own), None)
         if same is not None:
             left.remove(same)

@@ -4,7 +4,7 @@ Several processes may share it.  Nothing but the runs is written: Hydra's multir
 line with its secrets.  Hydra takes a sweeper from the package hydra_plugins alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
@@ -18,8 +18,17 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from atrous.sweep_runs import Job, claimed, launch, numbered, require_sweep
-from atrous.sweeps.folder import alone, is_finished, read_outcomes, require_own
+from atrous.sweep_runs import Job, claimed, launch, numbered, options, require_sweep
+from atrous.sweeps.folder import (
+    FAILED,
+    FINISHED,
+    Outcome,
+    alone,
+    outcomes,
+    read_outcomes,
+    require_own,
+    write_outcome,
+)
 
 
 class GridSweeper(Sweeper):
@@ -63,21 +72,33 @@ class GridSweeper(Sweeper):
         given = [f"{key}={value}" for key, value in self.params.items()]
         (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*given, *arguments]), None)
         self.validate_batch_is_legal(jobs)
-        left = numbered(jobs, read_outcomes(folder))
+        failed = {each.run for each in read_outcomes(folder) if each.state == FAILED}
+        left = dict(enumerate(jobs))
         while left:
             with ExitStack() as claims:
-                for done in launch(self.launcher, self._choose(folder, left, claims)).values():
+                chosen = self._choose(folder, jobs, left, failed, claims)
+                if not chosen:
+                    return  # others are at work on what is left
+                for done in launch(self.launcher, chosen).values():
                     _ = done.return_value  # raises what the job has raised
 
-    def _choose(self, folder: Path, left: dict[int, Job], claims: ExitStack) -> dict[int, Job]:
-        """Jobs for the launcher, out of those that are left: each is looked at once."""
-        one_by_one = isinstance(self.launcher, BasicLauncher)
-        most = self.num_parallel or (1 if one_by_one else len(left))
+    def _choose(
+        self, folder: Path, jobs: Sequence[Job], left: dict[int, Job], failed: set[str], claims: ExitStack
+    ) -> dict[int, Job]:
+        """Jobs for the launcher that are not finished, and nobody is at work on; their numbers are theirs now.
+
+        left: by their places, those that this process has not begun; what is chosen is taken away.
+        failed: the runs that get another try; those that fail meanwhile, wherever, get none.
+        """
+        most = self.num_parallel or (1 if isinstance(self.launcher, BasicLauncher) else len(jobs))
         chosen: dict[int, Job] = {}
         with alone(folder):
-            while left and len(chosen) < most:
-                number, job = next(iter(left.items()))
-                del left[number]
-                if not is_finished(folder / str(number)) and claimed(folder, number, claims):
-                    chosen[number] = job
+            known = outcomes(folder)
+            over = {each.run for each in known if each.state == FINISHED}
+            over |= {each.run for each in known if each.state == FAILED} - failed
+            for place, (number, job) in enumerate(numbered(jobs, known).items()):
+                free = place in left and str(number) not in over
+                if free and len(chosen) < most and claimed(folder, number, claims):
+                    write_outcome(folder, Outcome(str(number), options(job)))
+                    chosen[number] = left.pop(place)
         return chosen

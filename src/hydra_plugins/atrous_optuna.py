@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-FINISHED = ("COMPLETE", "FAIL", "PRUNED")
-
 
 class OptunaSweeper(Sweeper):
     """Runs jobs whose values Optuna chooses by the objectives of those before; the study is kept on disk.
@@ -43,6 +41,7 @@ class OptunaSweeper(Sweeper):
     num_parallel: that the launcher gets at once.
     direction: maximize or minimize the objective.
     sampler: the config of one of Optuna's; None: TPE with this seed, which null makes another one each time.
+        Its own seed counts while this process alone has chosen: its numbers would come once more, else.
     pruner: the config of one of Optuna's; None: every job runs to its end.
     params: the search space, key -> sweep, beside what the command line gives.
     """
@@ -64,6 +63,7 @@ class OptunaSweeper(Sweeper):
         self.pruner = pruner
         self.seed = seed
         self.params = dict(params or {})
+        self.num_chosen = 0  # trials, by this process
         self.config: DictConfig | None = None
         self.launcher: Launcher | None = None
         self.hydra_context: HydraContext | None = None
@@ -120,16 +120,20 @@ class OptunaSweeper(Sweeper):
     ) -> "list[optuna.Trial | FrozenTrial]":
         """The next trials for the launcher: first those that a process which ended has left running."""
         trials: list[optuna.Trial | FrozenTrial] = []
-        for trial in _in_state(study, "RUNNING"):
-            if len(trials) < self.num_parallel and claimed(folder, trial.number, claims):
-                trials.append(trial)
+        for trial in study.get_trials(deepcopy=False):
+            running = trial.state.name == "RUNNING" and len(trials) < self.num_parallel
+            if running and claimed(folder, trial.number, claims):
+                trials.append(_with_all(study, trial, space))
         while len(trials) < self.num_parallel:
-            begun = len(_in_state(study, "RUNNING", *FINISHED))
+            begun = sum(trial.state.name != "WAITING" for trial in study.get_trials(deepcopy=False))
             if begun >= self.num_jobs:
                 break
             if self.sampler is None:  # of each trial its own: a sweep that goes on does not begin anew
                 study.sampler = _tpe(None if self.seed is None else self.seed + 1_000_003 * begun)
+            elif begun != self.num_chosen:
+                study.sampler.reseed_rng()
             trials.append(study.ask(space))
+            self.num_chosen += 1
             assert claimed(folder, trials[-1].number, claims)
         return trials
 
@@ -157,7 +161,7 @@ def _tell(study: "optuna.Study", number: int, folder: Path, done: JobReturn | No
     """Tell the study what came of a trial; of a pruned one it knows the objective.  done: None: not run."""
     from optuna.trial import TrialState
 
-    value = float(done.return_value) if done and done.status == JobStatus.COMPLETED else math.nan
+    value = float(done.return_value) if done else math.nan  # raises what the job has raised
     if read_pruned(folder / str(number)) is not None:
         study.tell(number, state=TrialState.PRUNED)
     elif math.isnan(value):
@@ -172,5 +176,15 @@ def _tpe(seed: int | None) -> "optuna.samplers.TPESampler":
     return TPESampler(seed=seed)
 
 
-def _in_state(study: "optuna.Study", *names: str) -> "list[FrozenTrial]":
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in names]
+def _with_all(
+    study: "optuna.Study", trial: "FrozenTrial", space: "Mapping[str, BaseDistribution]"
+) -> "optuna.Trial | FrozenTrial":
+    """The trial with a value for each option: a process that was killed may have chosen only some."""
+    if trial.params.keys() >= space.keys():
+        return trial
+    from optuna import Trial
+
+    begun = Trial(study, trial._trial_id)
+    for key, part in space.items():
+        begun._suggest(key, part)  # as ask does
+    return begun

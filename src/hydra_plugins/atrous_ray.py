@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.core.utils import JobReturn, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
@@ -87,10 +88,9 @@ class RayLauncher(Launcher):
         try:
             done: JobReturn = ray.get(job)
         except ray.exceptions.RayError as error:
-            print(f"atrous: run {config.hydra.job.num} failed ({error})", file=sys.stderr)
-            done = JobReturn(list(config.hydra.overrides.task), status=JobStatus.COMPLETED)
-            done.return_value = Failed()
-            self.context.callbacks.on_job_end(config=config, job_return=done)
+            done = _job(self.context, lambda cfg: Failed(), config, configure_logging=False)
+            name = Path(config.hydra.runtime.output_dir).name
+            print(f"atrous: run {name} failed ({error})", file=sys.stderr)
         return done
 
 
@@ -124,10 +124,17 @@ def _run(
     os.chdir(folder)
     setup_globals()
     Singleton.set_state(dict(state))
+    return _job(context, task, config)
+
+
+def _job(
+    context: HydraContext, task: TaskFunction, config: DictConfig, configure_logging: bool = True
+) -> JobReturn:
     return run_job(
         hydra_context=context,
         task_function=task,
         config=config,
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
+        configure_logging=configure_logging,
     )

@@ -65,6 +65,8 @@ def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]
     _require_trainer(cfg)
     # The position in the epoch is kept by SegmentationData, not by the loader.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
+    # Every n-th step is logged, in whichever epoch it falls; nothing is lost where epochs are short.
+    warnings.filterwarnings("ignore", message="The number of training batches .* logging interval")
     values = Values(cfg.paths.output)
     contents = CheckpointContents(written(cfg), labels, values, _judged(cfg))
     last = Last(cfg.paths.output)

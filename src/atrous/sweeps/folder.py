@@ -54,10 +54,15 @@ def read_outcomes(folder: Path) -> list[Outcome]:
     if not folder.is_dir():
         return []
     with alone(folder):
-        found = [_read_outcome(path) for path in folder.glob(f"*/{OUTCOME}")]
-        left = {each.run for each in found if each.state == RUNNING and not is_held(folder, each.run)}
-    outcomes = [replace(each, state=STOPPED) if each.run in left else each for each in found]
-    return sorted(outcomes, key=lambda each: (len(each.run), each.run))
+        return outcomes(folder)
+
+
+def outcomes(folder: Path) -> list[Outcome]:
+    """As ``read_outcomes``, to be called ``alone``."""
+    found = [_read_outcome(path) for path in folder.glob(f"*/{OUTCOME}")]
+    left = {each.run for each in found if each.state == RUNNING and not is_held(folder, each.run)}
+    known = [replace(each, state=STOPPED) if each.run in left else each for each in found]
+    return sorted(known, key=lambda each: (len(each.run), each.run))
 
 
 def is_finished(run: Path) -> bool:
