@@ -64,7 +64,11 @@ def test_what_is_above_its_tolerance(limits, said):
 
 
 def test_a_logit_that_is_no_number_is_above_any():
-    assert Tolerance(logits=1e9).exceeded(Parity(3, float("nan"), 0.0, None, None))
+    samples = [Sample("a", IMAGE, None), Sample("b", IMAGE, None)]
+    values = iter([np.nan, 0.0])
+    found = compare(answer(TRUTH), lambda images: answer(TRUTH, next(values))(images), samples, 2)
+    assert np.isnan(found.logits)
+    assert Tolerance(logits=1e9).exceeded(found)
 
 
 @pytest.mark.parametrize("value", [-1, True, "x", float("inf"), float("nan")])

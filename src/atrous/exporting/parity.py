@@ -88,7 +88,7 @@ def compare(expected: Run, found: Run, samples: Iterable[Sample], num_classes: i
     for sample in samples:
         ours, theirs = expected(sample.image[None]), found(sample.image[None])
         _require_same_shapes(sample.name, ours, theirs)
-        logits = max(logits, float(np.abs(ours[1] - theirs[1]).max()))
+        logits = float(np.maximum(logits, np.abs(ours[1] - theirs[1]).max()))  # nan stays nan
         other, total, num = other + int((ours[0] != theirs[0]).sum()), total + ours[0].size, num + 1
         labelled = labelled and sample.truth is not None
         if sample.truth is not None:
