@@ -94,10 +94,10 @@ def _doctor_folder() -> str:
 
 def _existing(path: str, key: str) -> Path:
     if not path:
-        raise ValueError(f"{key}= has no value; expected a checkpoint such as {key}=runs/.../best.ckpt")
+        raise ValueError(f"{key}= has no value; expected a checkpoint such as {key}=runs/.../last.ckpt")
     require_local(path, key)
     if Path(path).is_dir():
         raise ValueError(f"{key}={path}: a folder; give a checkpoint in it, such as {path}/last.ckpt")
     if not Path(path).is_file():
-        raise ValueError(f"{key}={path}: no such file; expected a checkpoint such as runs/.../best.ckpt")
+        raise ValueError(f"{key}={path}: no such file; expected a checkpoint such as runs/.../last.ckpt")
     return Path(path)
