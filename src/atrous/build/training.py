@@ -33,8 +33,17 @@ PLACE = ("NODE_RANK", "GROUP_RANK", "SLURM_NODEID")  # which of several machines
 
 
 def num_processes(cfg: DictConfig) -> int:
-    """How many processes of this machine a run of this config takes: one a device."""
+    """How many processes of this machine a run of this config takes: one a device.
+
+    Raises ValueError: a strategy that would copy this process for the others.
+    """
     devices: Any = cfg.trainer.devices if "trainer" in cfg else 1
+    strategy = str(cfg.get("trainer", {}).get("strategy", ""))
+    if strategy.startswith(LAUNCH_THEMSELVES):
+        raise ValueError(
+            f"trainer.strategy={strategy}: its processes are copies of this one, which cannot be stopped and "
+            "gone on with; choose trainer=ddp, which starts one for each device"
+        )
     if OmegaConf.is_list(devices):
         return len(devices)
     if str(devices) in ("auto", "-1"):
@@ -174,13 +183,7 @@ def _require_trainer(cfg: DictConfig) -> None:
 
 
 def _require_processes(cfg: DictConfig) -> None:
-    """Raises ValueError: processes that nobody starts, or that Lightning would copy from this one."""
-    strategy = str(cfg.trainer.get("strategy", ""))
-    if strategy.startswith(LAUNCH_THEMSELVES):
-        raise ValueError(
-            f"trainer.strategy={strategy}: its processes are copies of this one, which cannot be stopped and "
-            "gone on with; choose trainer=ddp, which starts one for each device"
-        )
+    """Raises ValueError: processes that nobody starts."""
     if cfg.trainer.get("num_nodes", 1) != 1 and not any(name in os.environ for name in PLACE):
         raise ValueError(
             f"trainer.num_nodes={cfg.trainer.num_nodes}: nothing says which of the machines this is; start "
