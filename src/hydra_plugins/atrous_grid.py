@@ -73,7 +73,7 @@ class GridSweeper(Sweeper):
         (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*given, *arguments]), None)
         self.validate_batch_is_legal(jobs)
         failed = {each.run for each in read_outcomes(folder) if each.state == FAILED}
-        left = dict(enumerate(jobs))
+        left: dict[int, Job] = dict(enumerate(jobs))
         while left:
             with ExitStack() as claims:
                 chosen = self._choose(folder, jobs, left, failed, claims)
