@@ -195,10 +195,13 @@ def test_a_training_fails_alone(command):
     assert not list(sweep.glob(".failed*"))
 
 
+RAY = pytest.param(
+    ("ray", "hydra.launcher.init.num_cpus=2"), marks=pytest.mark.faults
+)  # half a minute to start
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "launcher", [("submitit_local",), ("ray", "hydra.launcher.init.num_cpus=2")], ids=lambda given: given[0]
-)
+@pytest.mark.parametrize("launcher", [("submitit_local",), RAY], ids=lambda given: given[0])
 def test_any_command_fails_alone(launcher, command, small_run):
     name, *options = launcher
     checkpoints = f"checkpoint={small_run}/nowhere.ckpt,{small_run}/last.ckpt"
