@@ -168,7 +168,7 @@ def test_a_real_compilation_trains_stops_and_goes_on(composed, tmp_path):
     names = [list(load(tmp_path / str(compiles) / "last.ckpt")["state_dict"]) for compiles in logged]
     assert names[0] == names[1]
     assert not any("_orig_mod" in name for name in names[1])
-    plain, fast = ([line.get("train/loss") for line in logged[compiles]] for compiles in (False, True))
-    assert fast == pytest.approx(plain, rel=1e-4)
-    scores = [[line.get("val/miou") for line in logged[compiles]] for compiles in (False, True)]
-    assert scores[1] == pytest.approx(scores[0], abs=0.01)
+    for name, closeness in {"train/loss": {"rel": 1e-4}, "val/miou": {"abs": 0.01}}.items():
+        plain, fast = ([line[name] for line in logged[way] if name in line] for way in (False, True))
+        assert len(plain) >= 2
+        assert fast == pytest.approx(plain, **closeness)
