@@ -11,7 +11,16 @@ from atrous.metrics.counts import count_picture
 from atrous.metrics.evaluation import Evaluation
 from atrous.report.tables import write_scores
 
-ABOUT = {"split", "checkpoint", "step", "inference", "costs", "predictions", "num_missing"}  # of the commands
+ABOUT = {
+    "split",
+    "checkpoint",
+    "step",
+    "weights",
+    "inference",
+    "costs",
+    "predictions",
+    "num_missing",
+}  # of the commands
 
 
 def documented():

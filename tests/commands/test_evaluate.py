@@ -121,6 +121,7 @@ def test_predictions_scored_again_are_the_evaluation(home, tmp_path):
         differ = {
             "checkpoint",
             "step",
+            "weights",
             "inference",
             "costs",
             "predictions",
