@@ -134,5 +134,5 @@ def test_a_config_that_names_other_things_is_refused(small_run, tmp_path):
     content = torch.load(small_run / "last.ckpt", weights_only=True)
     content["atrous"]["config"]["model"]["net"] = {"_target_": "os.system", "command": "true"}
     torch.save(content, tmp_path / "harm.ckpt")
-    with pytest.raises(ValueError, match="none of the parts that a checkpoint may build"):
+    with pytest.raises(ValueError, match="none of the parts that it may build"):
         atrous.load(tmp_path / "harm.ckpt")
