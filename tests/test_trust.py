@@ -126,7 +126,7 @@ ODD = [
     7,
     ["os.system"],
 ]
-REFUSED = "is none of the parts that a checkpoint may build"
+REFUSED = "is none of the parts that it may build"
 
 
 @pytest.mark.parametrize("training", [False, True])
