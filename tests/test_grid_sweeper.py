@@ -3,12 +3,14 @@
 from contextlib import ExitStack
 
 import pytest
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from sweepers import Launcher, swept
 
 from atrous.sweep_runs import numbered
 from atrous.sweeps.folder import Outcome, alone, claim, read_outcomes, write_outcome
-from hydra_plugins.atrous_grid import GridSweeper
+from hydra_plugins.atrous_grid import (
+    BasicLauncher,
+    GridSweeper,
+)  # Hydra loads its plug-ins anew: of one loading
 
 
 def test_a_grid_that_was_stopped_runs_what_is_not_finished(tmp_path):
