@@ -61,7 +61,8 @@ class Averaging(L.Callback):
             parameter.is_meta or hasattr(parameter, "device_mesh") for parameter in pl_module.parameters()
         ):
             raise ValueError(
-                "callbacks=ema needs whole weights on each device; trainer=fsdp spreads them: leave one out"
+                "callbacks=ema needs whole weights on each device; this trainer.strategy spreads them: leave "
+                "one out"
             )
         self._averaged = AveragedModel(pl_module.net, use_buffers=True).eval()
         if self._stored is not None:
