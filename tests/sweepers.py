@@ -17,6 +17,8 @@ class Launcher:
     pruned, after half of it.
     """
 
+    target = "some.Launcher"  # of its config
+
     def __init__(self, folder, stop_at=None, prune_below=-1.0):
         self.folder = folder
         self.values = []
@@ -48,10 +50,12 @@ class Launcher:
 
 def swept(sweeper, launcher, *arguments, resume="auto", hydra=()):
     """What the sweeper has its launcher do, value by value."""
-    overrides = {"hydra": list(hydra)}
-    sweeper.config = OmegaConf.create(
-        {"hydra": {"sweep": {"dir": str(launcher.folder)}, "overrides": overrides}, "resume": resume}
-    )
+    about = {
+        "sweep": {"dir": str(launcher.folder)},
+        "launcher": {"_target_": launcher.target},
+        "overrides": {"hydra": list(hydra)},
+    }
+    sweeper.config = OmegaConf.create({"hydra": about, "resume": resume})
     sweeper.launcher, sweeper.hydra_context = launcher, SimpleNamespace(config_loader=None)
     sweeper.validate_batch_is_legal = lambda batch: None
     sweeper.sweep(list(arguments))

@@ -7,10 +7,7 @@ from sweepers import Launcher, swept
 
 from atrous.sweep_runs import numbered
 from atrous.sweeps.folder import Outcome, alone, claim, read_outcomes, write_outcome
-from hydra_plugins.atrous_grid import (
-    BasicLauncher,
-    GridSweeper,
-)  # Hydra loads its plug-ins anew: of one loading
+from hydra_plugins.atrous_grid import ONE_BY_ONE, GridSweeper
 
 
 def test_a_grid_that_was_stopped_runs_what_is_not_finished(tmp_path):
@@ -51,8 +48,10 @@ def test_a_run_that_another_process_is_at_work_on_is_its_own(tmp_path):
     assert swept(GridSweeper(), Launcher(tmp_path), "lr=0.1,0.2,0.3") == [0.2]
 
 
-class OneByOne(Launcher, BasicLauncher):
+class OneByOne(Launcher):
     """Hydra's own runs its jobs one after another."""
+
+    target = ONE_BY_ONE
 
 
 class Meanwhile(OneByOne):

@@ -30,6 +30,9 @@ from atrous.sweeps.folder import (
     write_outcome,
 )
 
+# By its name: Hydra loads its plug-ins anew, so that one class may be there twice.
+ONE_BY_ONE = f"{BasicLauncher.__module__}.{BasicLauncher.__qualname__}"
+
 
 class GridSweeper(Sweeper):
     """Runs all combinations; with resume=auto those that are not finished and nobody else is at work on.
@@ -90,7 +93,9 @@ class GridSweeper(Sweeper):
         left: by their places, those that this process has not begun; what is chosen is taken away.
         failed: the runs that get another try; those that fail meanwhile, wherever, get none.
         """
-        most = self.num_parallel or (1 if isinstance(self.launcher, BasicLauncher) else len(jobs))
+        assert self.config is not None
+        one_by_one = self.config.hydra.launcher._target_ == ONE_BY_ONE
+        most = self.num_parallel or (1 if one_by_one else len(jobs))
         chosen: dict[int, Job] = {}
         with alone(folder):
             known = outcomes(folder)

@@ -30,7 +30,7 @@ def sweep(command):
     def kill(path, *options):
         program = [sys.executable, str(CHECKOUT / "train.py"), "-m", *SMALL, *options]
         process = subprocess.Popen(
-            program, cwd=command.folder, env=command.env, start_new_session=True, stdout=subprocess.DEVNULL
+            program, cwd=command.folder, env=command.env, process_group=0, stdout=subprocess.DEVNULL
         )
         while not (command.folder / path).exists():
             assert process.poll() is None
