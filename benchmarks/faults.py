@@ -85,7 +85,7 @@ ROWS = (
         "a sweep (grid, Optuna without a seed) of two processes a run is killed; one of its runs fails",
         "every process has the same values, each run one folder; a failed run fails alone; the sweep "
         "goes on where it stopped",
-        ("tests/faults/test_sweeps.py", "tests/test_optuna_sweeper.py"),
+        ("tests/faults/test_sweeps.py", "tests/sweeps/test_optuna_sweeper.py"),
     ),
     Row(
         "a loss or gradient that is not finite, an exploding rate, a batch without a labelled pixel, "

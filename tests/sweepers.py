@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from atrous.sweep_runs import options as known_by
 from atrous.sweeps.folder import Outcome, write_outcome, write_pruned
+from atrous.sweeps.runs import options as known_by
 
 
 class Launcher:

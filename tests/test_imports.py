@@ -23,11 +23,11 @@ FLOORS = {
     "data.inspection": 2, "exported": 2, "footprint": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "doctor": 3, "exporting": 3.5, "filling": 3, "inspection": 3,
     "predictions": 3, "prediction": 3, "results": 3, "tuning": 3, "trust": 3, "launching": 3, "settings": 3,
-    "configs": 3, "studies": 3,
+    "configs": 3, "sweeps.studies": 3,
     "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
-    "search_space": 4,
-    "leaderboard": 4.5, "sweep_runs": 4.5,  # a sweep's own shell, over what its folder holds
-    "answering": 5, "commands": 5, "sweeping": 6, "running": 7, "cli": 8, "__main__": 9,
+    "sweeps.search_space": 4,
+    "sweeps.runs": 4.5, "sweeps.leaderboard": 4.5,  # a sweep's own shell, over what its folder holds
+    "answering": 5, "commands": 5, "sweeps.failures": 6, "running": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 LIBRARIES = {
     0: {"numpy", "safetensors", "torch"},
@@ -115,8 +115,8 @@ LIGHT = (
     "atrous.commands.demo",
     "atrous.commands.doctor",
     "atrous.inspection",
-    "atrous.leaderboard",
-    "atrous.sweep_runs",
+    "atrous.sweeps.leaderboard",
+    "atrous.sweeps.runs",
     "hydra_plugins.atrous_grid",
     "hydra_plugins.atrous_optuna",
     "atrous.data.layouts.camvid",

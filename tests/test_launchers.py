@@ -23,7 +23,7 @@ from atrous import build
 from atrous.configs import choices, config_folder
 from atrous.running import Task
 from atrous.sentences import is_told, sentence
-from atrous.sweeping import Failed, Sweep
+from atrous.sweeps.failures import Failed, Sweep
 from atrous.sweeps.folder import read_outcomes
 from hydra_plugins.atrous_ray import RayLauncher
 

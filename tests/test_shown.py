@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from atrous import build, checkpoint
-from atrous.leaderboard import Leaderboard
+from atrous.sweeps.leaderboard import Leaderboard
 
 VALUE = "qzv8-from-the-environment"
 

@@ -17,7 +17,7 @@ from atrous import launching
 from atrous.answering import answering
 from atrous.folders import register_resolvers
 from atrous.spelling import hydra_options, quoted
-from atrous.sweeping import Failed
+from atrous.sweeps.failures import Failed
 
 
 @dataclass(frozen=True)

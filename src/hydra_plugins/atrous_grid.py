@@ -18,7 +18,6 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from atrous.sweep_runs import Job, claimed, launch, numbered, options, require_sweep
 from atrous.sweeps.folder import (
     FAILED,
     FINISHED,
@@ -29,6 +28,7 @@ from atrous.sweeps.folder import (
     require_own,
     write_outcome,
 )
+from atrous.sweeps.runs import Job, claimed, launch, numbered, options, require_sweep
 
 # By its name: Hydra loads its plug-ins anew, so that one class may be there twice.
 ONE_BY_ONE = f"{BasicLauncher.__module__}.{BasicLauncher.__qualname__}"

@@ -20,10 +20,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from atrous import build
-from atrous.search_space import distribution
-from atrous.studies import PRUNER, stored
-from atrous.sweep_runs import claimed, launch, require_sweep
 from atrous.sweeps.folder import alone, read_pruned, require_own
+from atrous.sweeps.runs import claimed, launch, require_sweep
+from atrous.sweeps.search_space import distribution
+from atrous.sweeps.studies import PRUNER, stored
 
 if TYPE_CHECKING:
     import optuna

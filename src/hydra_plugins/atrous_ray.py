@@ -17,7 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from atrous.sweeping import Failed
+from atrous.sweeps.failures import Failed
 
 
 class RayLauncher(Launcher):

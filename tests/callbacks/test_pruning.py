@@ -10,8 +10,8 @@ from atrous.build.pruning import pruning
 from atrous.callbacks.pruning import Pruning
 from atrous.commands.train import train
 from atrous.siblings import SWEEP
-from atrous.studies import PRUNER, stored
 from atrous.sweeps.folder import read_pruned
+from atrous.sweeps.studies import PRUNER, stored
 
 SMALL = ("model=unet_paper", "model.net.width=1", "callbacks=fixed_schedule", "~callbacks.pictures")
 EACH_STEP = ("trainer.max_steps=4", "trainer.val_check_interval=1")

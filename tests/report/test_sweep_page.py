@@ -4,8 +4,8 @@ import optuna
 import pytest
 
 from atrous.build.sweeps import WITHOUT, sweep_page
-from atrous.studies import of_outcomes, stored
 from atrous.sweeps.folder import Outcome, write_outcome
+from atrous.sweeps.studies import of_outcomes, stored
 from atrous.sweeps.table import ordered
 
 GRID = [

@@ -48,7 +48,7 @@ def pruning(cfg: DictConfig) -> "list[L.Callback]":
     from optuna.pruners import NopPruner
 
     from atrous.callbacks.pruning import Pruning
-    from atrous.studies import PRUNER, stored
+    from atrous.sweeps.studies import PRUNER, stored
 
     study = stored(folder.parent)
     study.pruner = pruner(study.user_attrs.get(PRUNER), cfg.allow)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from atrous.studies import Direction, of_outcomes, stored
 from atrous.sweeps.folder import PAGE, STUDY, Outcome
+from atrous.sweeps.studies import Direction, of_outcomes, stored
 
 WITHOUT = "No plots: they need optuna and plotly, which pip install 'atrous[sweeps]' brings."
 

@@ -1,1 +1,1 @@
-"""What a sweep leaves on disk, and the table of its runs."""
+"""Sweeps: what one leaves on disk, the table of its runs, and what the sweepers have in common."""

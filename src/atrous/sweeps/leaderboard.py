@@ -14,20 +14,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from atrous import build
-from atrous.studies import Direction
 from atrous.sweeps.folder import (
     FAILED,
     FINISHED,
     LEADERBOARD,
     PRUNED_STATE,
     Outcome,
-    given,
     hold,
     is_finished,
     read_outcomes,
     read_pruned,
     write_outcome,
 )
+from atrous.sweeps.runs import options
+from atrous.sweeps.studies import Direction
 from atrous.sweeps.table import columns, ordered, seeds, short, varied
 from atrous.whole import write_whole
 
@@ -51,7 +51,7 @@ class Leaderboard(Callback):
         run = _run(config)
         self._held = hold(run.parent, run.name)
         if not is_finished(run):
-            write_outcome(run.parent, Outcome(run.name, _given(config.hydra.overrides.task)))
+            write_outcome(run.parent, Outcome(run.name, options(config.hydra.overrides.task)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Note what came of it."""
@@ -62,7 +62,8 @@ class Leaderboard(Callback):
         run = _run(config)
         state = PRUNED_STATE if read_pruned(run) else FAILED if math.isnan(objective) else FINISHED
         if state == FINISHED or not is_finished(run):  # what was computed stays
-            write_outcome(run.parent, Outcome(run.name, _given(job_return.overrides or []), state, objective))
+            given = options(job_return.overrides or [])
+            write_outcome(run.parent, Outcome(run.name, given, state, objective))
         if self._held is not None:
             self._held.close()
         rows = ordered(read_outcomes(run.parent), _direction(config))
@@ -75,10 +76,6 @@ class Leaderboard(Callback):
         write_whole(folder / LEADERBOARD, _table(rows))
         _print(rows, f"{config.objective}, {FIRST[_direction(config)]} first: {folder / LEADERBOARD}")
         print(f"the sweep's page: {build.sweep_page(folder, rows, config.objective, _direction(config))}")
-
-
-def _given(overrides: Sequence[str]) -> dict[str, str]:
-    return given(build.without_secrets(overrides))
 
 
 def _run(config: DictConfig) -> Path:

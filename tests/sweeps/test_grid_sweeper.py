@@ -5,8 +5,8 @@ from contextlib import ExitStack
 import pytest
 from sweepers import Launcher, swept
 
-from atrous.sweep_runs import numbered
 from atrous.sweeps.folder import Outcome, alone, claim, read_outcomes, write_outcome
+from atrous.sweeps.runs import numbered
 from hydra_plugins.atrous_grid import ONE_BY_ONE, GridSweeper
 
 
@@ -144,7 +144,7 @@ def test_the_command_line_is_not_written(tmp_path):
 
 
 def test_claims_end(tmp_path):
-    from atrous.sweep_runs import claimed
+    from atrous.sweeps.runs import claimed
 
     with ExitStack() as claims, alone(tmp_path):
         assert claimed(tmp_path, 0, claims)

@@ -10,9 +10,9 @@ from hydra.errors import InstantiationException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweepers import Launcher, swept
 
-from atrous.search_space import distribution
-from atrous.studies import PRUNER, stored
 from atrous.sweeps.folder import alone, claim, write_pruned
+from atrous.sweeps.search_space import distribution
+from atrous.sweeps.studies import PRUNER, stored
 from hydra_plugins.atrous_optuna import OptunaSweeper
 
 
