@@ -72,7 +72,7 @@ def test_choice(group, choice, composed, tmp_path, monkeypatch):
     elif group.startswith("data/"):
         cfg = with_data(f"{Path(group).name}_{choice}", tmp_path, "data=folder", *options)
     else:
-        extra = ["trainer.devices=1"] if choice == "ddp" else []
+        extra = ["trainer.devices=1"] if choice in ("ddp", "fsdp") else []
         lengths = [] if group == "debug" else ["trainer.max_steps=1"]
         callbacks = [] if group == "callbacks" else ["callbacks=fixed_schedule"]
         cfg = composed("train", *callbacks, *options, *extra, *lengths)

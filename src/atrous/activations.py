@@ -13,13 +13,10 @@ from torch.utils.checkpoint import checkpoint
 def checkpoint_activations(net: nn.Module) -> None:
     """Make each block of the encoder of ``net`` keep its input alone and run twice; nothing else changes.
 
-    A block is an entry of a list of modules (torch's Sequential, ModuleList, ModuleDict) that lies in no
-    other one and is no single layer.  Names of parameters, gradients, dropout and running statistics stay as
-    they are.
+    Names of parameters, gradients, dropout and running statistics stay as they are.
     Raises ValueError: no module named ``encoder``, or no blocks in it.
     """
-    encoders = [module for name, module in net.named_modules() if name.split(".")[-1] == "encoder"]
-    blocks = list(_blocks(encoders[0])) if encoders else []
+    blocks = encoder_blocks(net)
     if not blocks:
         raise ValueError(
             "trainer.checkpoint_activations=true works on the blocks of an encoder, and this network has "
@@ -28,6 +25,16 @@ def checkpoint_activations(net: nn.Module) -> None:
         )
     for block in blocks:
         block.forward = _twice(block, block.forward)
+
+
+def encoder_blocks(net: nn.Module) -> list[nn.Module]:
+    """The blocks of the encoder of ``net``: none, if no module is named ``encoder``.
+
+    A block is an entry of a list of modules (torch's Sequential, ModuleList, ModuleDict) that lies in no
+    other one and is no single layer.
+    """
+    encoders = [module for name, module in net.named_modules() if name.split(".")[-1] == "encoder"]
+    return list(_blocks(encoders[0])) if encoders else []
 
 
 def _blocks(module: nn.Module) -> Iterator[nn.Module]:

@@ -25,6 +25,7 @@ from atrous.metrics.evaluation import Evaluation
 from atrous.metrics.jaccard import JaccardOfCounts
 from atrous.optim import learning_rates
 from atrous.outputs import Masks, Supervised
+from atrous.sharding import gather, spread
 
 Forward = Callable[[Tensor], Tensor | Supervised]
 
@@ -245,6 +246,7 @@ class SegmentationModule(L.LightningModule):
 
     def _begin_evaluation(self) -> None:
         self._counting, self._seconds = Counting(self.labels, self.boundary_width), []
+        gather(self.net)  # ranks may see unequal numbers of pictures
 
     def _evaluation_step(self, batch: Batch) -> Tensor:
         start = time.perf_counter()
@@ -257,6 +259,7 @@ class SegmentationModule(L.LightningModule):
     def _end_evaluation(self, split: str) -> None:
         assert self._counting is not None
         counted, self._counting = self._counting.finish(), None
+        spread(self.net)
         self.evaluated = self.log_scores(split, counted)
         self.seconds_per_picture = statistics.median(self._seconds[1:] or self._seconds or [math.nan])
         self.evaluated_on = _device_name(self.device)

@@ -25,6 +25,7 @@ LIBRARIES = ("albumentations", "segmentation_models_pytorch", "torch.optim")
 # What going on with a training builds besides.
 TRAINING = (
     "atrous.callbacks",
+    "atrous.strategies",
     "lightning.pytorch.callbacks",
     "lightning.pytorch.loggers",
     "lightning.pytorch.profilers",

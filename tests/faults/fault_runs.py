@@ -121,11 +121,11 @@ class Trainings:
         assert process.exitcode is not None, f"still running: {log.read_text()}"
         return Done(process.exitcode, log.read_text(), time.monotonic() - start, process.pid)
 
-    def two(self, *args: str, timeout: float = 120) -> list[Done]:
+    def two(self, *args: str, trainer: str = "ddp", timeout: float = 120) -> list[Done]:
         """Run it on two processes, as launching.launch starts them."""
         shared = tempfile.mkdtemp(dir=self.folder)
         environ = {launching.FOLDER: shared, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
-        options = ("trainer=ddp", "data.batch_size=2", *args)
+        options = (f"trainer={trainer}", "data.batch_size=2", *args)
         start = time.monotonic()
         started = [self.start(*options, **environ, LOCAL_RANK=str(rank)) for rank in range(2)]
         ended = []

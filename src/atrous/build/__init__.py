@@ -30,10 +30,11 @@ from atrous.build.options import (
 )
 from atrous.build.predicting import PREDICTED, predictor, require_demo, require_prediction, writers
 from atrous.build.pruning import pruner
+from atrous.build.requirements import num_processes
 from atrous.build.shown import REDACTED, is_secret, redacted, shown, without_secrets, written
 from atrous.build.stored import EVALUATION_DATA, evaluation_config, going_on, scored_pairs
 from atrous.build.sweeps import sweep_page
-from atrous.build.training import num_processes, objective, trainer, training
+from atrous.build.training import objective, trainer, training
 from atrous.build.tuning import search, trial_module, trials
 from atrous.remote import require_local
 

@@ -6,12 +6,18 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
 from atrous.build.options import choice, make, plain, skips
 from atrous.build.pruning import pruning
+from atrous.build.requirements import (
+    require_clipping,
+    require_processes,
+    require_sharding,
+    require_trainer,
+)
 from atrous.build.shown import shown, without_secrets, written
 from atrous.labels import LabelSet
 from atrous.run_folder import read_values
@@ -26,34 +32,6 @@ if TYPE_CHECKING:
 
 # Options of conf/trainer that Lightning's trainer does not take, or takes for evaluations too.
 NOT_LIGHTNINGS = ("benchmark", "checkpoint_activations", "checkpoint_minutes", "compile", "on_bad_step")
-# What to choose in the place of an option of Lightning's.
-INSTEAD = {"fast_dev_run": "choose debug=fast", "overfit_batches": "choose debug=overfit"}
-LAUNCH_THEMSELVES = ("ddp_spawn", "ddp_fork", "ddp_notebook")  # strategies that start their processes
-PLACE = ("NODE_RANK", "GROUP_RANK", "SLURM_NODEID")  # which of several machines this is
-
-
-def num_processes(cfg: DictConfig) -> int:
-    """How many processes of this machine a run of this config takes: one a device.
-
-    Raises ValueError: a strategy that would copy this process for the others.
-    """
-    devices: Any = cfg.trainer.devices if "trainer" in cfg else 1
-    strategy = str(cfg.get("trainer", {}).get("strategy", ""))
-    if strategy.startswith(LAUNCH_THEMSELVES):
-        raise ValueError(
-            f"trainer.strategy={strategy}: its processes are copies of this one, which cannot be stopped and "
-            "gone on with; choose trainer=ddp, which starts one for each device"
-        )
-    if OmegaConf.is_list(devices):
-        return len(devices)
-    if str(devices) in ("auto", "-1"):
-        import torch
-
-        return max(1, torch.cuda.device_count()) if cfg.trainer.accelerator in ("auto", "gpu", "cuda") else 1
-    named = [device for device in str(devices).split(",") if device.strip()]
-    if len(named) > 1:
-        return len(named)
-    return int(devices) if str(devices).isdecimal() else 1
 
 
 def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]" = ()) -> "L.Trainer":
@@ -70,8 +48,9 @@ def training(cfg: DictConfig, labels: LabelSet, callbacks: "Sequence[L.Callback]
     from atrous.callbacks.summary import ValidateLastStep
     from atrous.checkpoint import CheckpointContents
 
-    _require_clipping(cfg)
-    _require_trainer(cfg)
+    require_clipping(cfg)
+    require_trainer(cfg)
+    require_sharding(cfg)
     # The position in the epoch is kept by SegmentationData, not by the loader.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     # Every n-th step is logged, in whichever epoch it falls; nothing is lost where epochs are short.
@@ -123,7 +102,7 @@ def trainer(
     chosen = [make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback is not None]
     # Deterministic algorithms would fill each new tensor first, for programs that read what nobody wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    _require_processes(cfg)
+    require_processes(cfg)
     made: L.Trainer = make(
         options,
         callbacks=[DefaultSignals(), Arithmetic(one_size if search is None else search), *chosen, *callbacks],
@@ -170,27 +149,6 @@ def _watching(cfg: DictConfig) -> "list[L.Callback]":
     return [FiniteSteps(skips(cfg, "trainer.on_bad_step")), *account]
 
 
-def _require_trainer(cfg: DictConfig) -> None:
-    """Raises ValueError: options of Lightning's that a training of ours does not go with."""
-    steps = cfg.trainer.max_steps
-    if isinstance(steps, bool) or not isinstance(steps, int):
-        raise ValueError(f"trainer.max_steps={steps}: expected a whole number, or -1 for trainer.max_epochs")
-    for key, instead in INSTEAD.items():
-        if key in cfg.trainer and cfg.trainer[key] not in (None, 0, False):
-            raise ValueError(f"trainer.{key}={cfg.trainer[key]}: {instead}")
-    if not cfg.trainer.get("enable_checkpointing", True):
-        raise ValueError("trainer.enable_checkpointing=false: every training writes last.ckpt; leave it out")
-
-
-def _require_processes(cfg: DictConfig) -> None:
-    """Raises ValueError: processes that nobody starts."""
-    if cfg.trainer.get("num_nodes", 1) != 1 and not any(name in os.environ for name in PLACE):
-        raise ValueError(
-            f"trainer.num_nodes={cfg.trainer.num_nodes}: nothing says which of the machines this is; start "
-            "it by srun or torchrun, or set NODE_RANK, MASTER_ADDR and MASTER_PORT on each (docs/scale.md)"
-        )
-
-
 def _environment() -> "list[ClusterEnvironment]":
     """Who has started the processes: we, or SLURM, whose jobs are put back by callbacks/preemption.py."""
     from lightning.fabric.plugins.environments.lightning import LightningEnvironment
@@ -199,13 +157,3 @@ def _environment() -> "list[ClusterEnvironment]":
     if FOLDER in os.environ and "LOCAL_RANK" in os.environ:
         return [LightningEnvironment()]
     return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-
-
-def _require_clipping(cfg: DictConfig) -> None:
-    """Raises ValueError: gradients would be clipped that only the optimizer can scale back."""
-    scaled = str(cfg.trainer.get("precision")) in ("16-mixed", "16")
-    if scaled and cfg.trainer.get("gradient_clip_val") and cfg.optimizer.algorithm.get("fused"):
-        raise ValueError(
-            f"trainer.precision={cfg.trainer.precision} with trainer.gradient_clip_val: a fused optimizer "
-            "takes the scale out of the gradients after they are clipped; set optimizer.algorithm.fused=false"
-        )

@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from atrous.build.network import module
 from atrous.build.options import make
-from atrous.build.training import num_processes, trainer
+from atrous.build.requirements import num_processes
+from atrous.build.training import trainer
 from atrous.labels import LabelSet
 
 if TYPE_CHECKING:

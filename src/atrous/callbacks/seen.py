@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, distributed, nn
 
+from atrous.sharding import whole
+
 
 @dataclass
 class SeenBatch:
@@ -49,7 +51,7 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor | None:
     The largest value would tell the same, and takes ten times as long on a processor.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    return nn.utils.get_total_norm(gradients).float() if gradients else None
+    return whole(nn.utils.get_total_norm(gradients)).float() if gradients else None
 
 
 def gathered(part: tuple[float | None, list[str]]) -> Sequence[tuple[float | None, list[str]]]:
