@@ -57,7 +57,8 @@ def cut_like(like: Tensor, value: Any) -> Any:
     """This device's part of ``value``, if it is a tensor of the shape of ``like``, which is spread."""
     if not isinstance(like, DTensor) or not isinstance(value, Tensor) or value.shape != like.shape:
         return value
-    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+    own = value.to(like.device).contiguous()  # as the parameter lies: fused optimizers take that for granted
+    return distribute_tensor(own, like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _own(module: nn.Module, args: object, outputs: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, distributed
 from torch.distributed.device_mesh import init_device_mesh
@@ -55,7 +56,11 @@ class Sharded(DDPStrategy):
     def _kept(self, state: dict[str, Any]) -> dict[str, Any]:
         def gathered(value: Tensor) -> Tensor | None:
             found = whole(value)
-            return found.cpu() if self.is_global_zero else None  # else the memory of as many copies
+            if not self.is_global_zero:
+                return None  # else the memory of as many copies
+            # as the module lays its weights, and with them the optimizer its state, where they are not spread
+            lies = torch.channels_last if found.ndim == 4 else torch.contiguous_format
+            return found.cpu().contiguous(memory_format=lies)
 
         found: dict[str, Any] = tree_map_only(Tensor, gathered, state)
         return found
