@@ -150,6 +150,19 @@ def test_a_fused_optimizer_cannot_clip_what_is_scaled(composed):
         build.training(composed("train", *options), label_set("two", ["a", "b"]))
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("trainer=fsdp", "trainer.compile=true"), "trainer.compile=true with trainer=fsdp"),
+        (("trainer=fsdp", "trainer.precision=16-mixed"), "expected 32-true or bf16-mixed"),
+        (("trainer=ddp", "trainer.strategy=fsdp"), "choose trainer=fsdp"),
+    ],
+)
+def test_what_a_spread_network_does_not_go_with(options, said, composed):
+    with pytest.raises(ValueError, match=said):
+        build.training(composed("train", *options), label_set("two", ["a", "b"]))
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_the_optimizer_of_a_run_before_fused_goes_on(optimizer, composed):
     def stepped(fused, state=None, weights=None):

@@ -10,6 +10,7 @@ from torch.optim import SGD
 
 from atrous import build
 from atrous.activations import checkpoint_activations, encoder_blocks
+from atrous.callbacks.averaging import Averaging
 from atrous.callbacks.seen import gradient_norm
 from atrous.configs import config_folder
 from atrous.labels import label_set
@@ -111,6 +112,14 @@ def same_step(one, other):
     assert one[2].keys() == other[2].keys()
     for name, value in one[2].items():
         torch.testing.assert_close(value, other[2][name], msg=name)
+
+
+def test_an_average_of_weights_that_are_spread(mesh, tmp_path):
+    cfg = compose_command("train", ["model=unet_paper", "model.net.width=4"], tmp_path)
+    module = build.module(cfg, LABELS)
+    shard(module.net, mesh)
+    with pytest.raises(ValueError, match="trainer=fsdp spreads them: leave one out"):
+        Averaging().on_fit_start(None, module)
 
 
 def test_values_of_other_shapes_stay_as_they_are(mesh):

@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor, distributed
+from torch.distributed.tensor import DTensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atrous.contents import AVERAGED
@@ -57,12 +58,9 @@ class Averaging(L.Callback):
         Raises ValueError: the weights are spread over the devices.
         """
         assert isinstance(pl_module, SegmentationModule)
-        if any(
-            parameter.is_meta or hasattr(parameter, "device_mesh") for parameter in pl_module.parameters()
-        ):
+        if any(isinstance(parameter, DTensor) for parameter in pl_module.parameters()):
             raise ValueError(
-                "callbacks=ema needs whole weights on each device; this trainer.strategy spreads them: leave "
-                "one out"
+                "callbacks=ema needs whole weights on each device; trainer=fsdp spreads them: leave one out"
             )
         self._averaged = AveragedModel(pl_module.net, use_buffers=True).eval()
         if self._stored is not None:
