@@ -13,7 +13,7 @@ FLOORS = {
     "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0, "run_folder": 0, "siblings": 0,
     "torch_file": 0, "whole": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
-    "activations": 1, "compiling": 1, "sharding": 1, "contents": 1, "sweeps": 1,
+    "activations": 1, "compiling": 1, "sharding": 1.5, "contents": 1, "sweeps": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
     "data.cache": 1, "data.jitter": 1,
     "data.tags": 2, "data.opening": 2, "data.showing": 2,
