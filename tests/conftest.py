@@ -1,12 +1,15 @@
 """Fixtures: where the real data lie, small fabricated data, commands in this process and in their own."""
 
+import copy
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -111,10 +114,15 @@ def val_images(tmp_path_factory: pytest.TempPathFactory, scenes: Path, small_run
 
 
 class Command:
-    """A command in a process of its own."""
+    """A command in a process of its own.
 
-    def __init__(self, folder: Path, data: Path) -> None:
+    fresh: begin with python's own start, as people do; else forked from a process that has imported
+        everything, which saves seconds.
+    """
+
+    def __init__(self, folder: Path, data: Path, fresh: bool = False) -> None:
         self.folder = folder
+        self.fresh = fresh
         self.env = {
             **os.environ,
             "ATROUS_DATA": str(data),
@@ -127,14 +135,33 @@ class Command:
     def __call__(self, *args: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Run ``python <args>`` (train.py and evaluate.py are the checkout's)."""
         script = str(CHECKOUT / args[0]) if args[0].endswith(".py") else args[0]
+        call = [script, *args[1:]]
+        if not self.fresh:
+            return forked.run(call, self.folder, self.env, timeout)
         return subprocess.run(
-            [sys.executable, script, *args[1:]],
+            [sys.executable, *call],
             cwd=self.folder,
             env=self.env,
             capture_output=True,
             text=True,
             timeout=timeout,
         )
+
+    def two(self, *args: str, timeout: float = 300) -> None:
+        """Run it as two processes of one run, as they are once started; demand success."""
+        devices = ("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu")
+        with ThreadPoolExecutor(2) as pool:
+            started = [
+                pool.submit(Command.succeed, self._with(rank), *args, *devices, timeout=timeout)
+                for rank in forked.ranks(self.folder)
+            ]
+        for each in started:
+            each.result()
+
+    def _with(self, environ: dict[str, str]) -> "Command":
+        other = copy.copy(self)
+        other.env = {**self.env, **environ}
+        return other
 
     def succeed(self, *args: str, timeout: float = 300) -> str:
         """Run, demand success, return what was printed."""
@@ -154,6 +181,12 @@ class Command:
 def command(tmp_path: Path, scenes: Path) -> Command:
     """Run commands from an empty folder."""
     return Command(tmp_path, scenes)
+
+
+@pytest.fixture
+def fresh_command(tmp_path: Path, scenes: Path) -> Command:
+    """As ``command``, where it matters how python starts."""
+    return Command(tmp_path, scenes, fresh=True)
 
 
 @pytest.fixture

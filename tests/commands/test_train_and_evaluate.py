@@ -82,9 +82,9 @@ def test_two_processes_train_and_score_as_one(command):
         "trainer.val_check_interval=2",
     )
     in_training = confusion(run / "validation")
-    one = ("evaluate.py", f"checkpoint={run}/last.ckpt", *CPU)
-    command.succeed(*one, "output=one")
-    command.succeed(*one, "output=two", "trainer=ddp", "trainer.devices=2")
+    one = ("evaluate.py", f"checkpoint={run}/last.ckpt", "data.num_workers=0")
+    command.succeed(*one, "output=one", "trainer.accelerator=cpu")
+    command.two(*one, "output=two")
     assert (confusion(command.folder / "one") == in_training).all()
     assert (confusion(command.folder / "two") == in_training).all()
     assert json.loads((command.folder / "two" / "scores.json").read_text())["num_pictures"] == 5
@@ -127,10 +127,8 @@ def test_class_weights_are_counted_once_and_kept_with_the_run(command):
 
 
 def test_two_processes_draw_by_class_and_mix(command):
-    options = ("trainer=ddp", "trainer.devices=2", "data.batch_size=2", "class_weights=inverse_log")
-    command.succeed(
-        "train.py", *TINY, *options, "sampling=class_uniform", "mix=classmix", "hydra.run.dir=run"
-    )
+    options = ("data.batch_size=2", "class_weights=inverse_log", "sampling=class_uniform", "mix=classmix")
+    command.two("train.py", *TINY, *options, "hydra.run.dir=run")
     stored = checkpoint.read(command.folder / "run" / "last.ckpt")
     assert len(stored.config["class_weights"]["values"]) == 5
 
@@ -174,12 +172,10 @@ def leaderboard(command):
 
 
 def test_a_sweep_ends_with_a_table_ordered_by_the_objective(command):
-    varied = ("model=unet,fpn", "optimizer.lr=0.01,0.0001")
-    printed = command.succeed("train.py", "-m", *TINY, *varied, "hydra.sweep.dir=sweep", "logger=wandb")
+    varied = ("model=unet,fpn", "hydra.sweep.dir=sweep", "logger=wandb")
+    printed = command.succeed("train.py", "-m", *TINY, *varied)
     rows = leaderboard(command)
-    assert {(row["model"], row["optimizer.lr"]) for row in rows} == {
-        (model, lr) for model in ("unet", "fpn") for lr in ("0.01", "0.0001")
-    }
+    assert {row["model"] for row in rows} == {"unet", "fpn"}
     objectives = [float(row["objective"]) for row in rows]
     assert objectives == sorted(objectives, reverse=True)
     for row in rows:

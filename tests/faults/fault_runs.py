@@ -1,22 +1,15 @@
 """Trainings in processes of their own that can be killed: forked from one that has imported everything."""
 
-import multiprocessing
-import os
-import runpy
-import socket
-import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import pytest
+import forked
 import torch
 from conftest import CHECKOUT, TINY, Command
 
-from atrous import checkpoint, launching
+from atrous import checkpoint
 from atrous.run_folder import read_values
 
 TIMINGS = ("train/pictures_per_second", "train/data_wait")
@@ -99,19 +92,12 @@ class Trainings:
     def __init__(self, folder: Path, data: Path) -> None:
         self.folder = folder
         self.env = {**Command(folder, data).env, "PYTHONPATH": HERE}
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["preloaded"])
-        with pytest.MonkeyPatch.context() as patch:  # it learns only by its environment where to look
-            patch.setenv("PYTHONPATH", HERE)
-            forkserver.ensure_running()
 
     def start(self, *args: str, **environ: str) -> tuple[ForkServerProcess, Path]:
         """Its process, and the file that it writes to."""
         log = self.folder / f"{time.monotonic_ns()}.log"
-        options = (["train.py", *SMALL, *args], str(self.folder), {**self.env, **environ}, str(log))
-        process = self.context.Process(target=_main, args=options)
-        process.start()
-        return process, log
+        program = [str(CHECKOUT / "train.py"), *SMALL, *args]
+        return forked.start(program, self.folder, {**self.env, **environ}, log), log
 
     def __call__(self, *args: str, timeout: float = 120, **environ: str) -> Done:
         """Run it to its end."""
@@ -123,11 +109,9 @@ class Trainings:
 
     def two(self, *args: str, trainer: str = "ddp", timeout: float = 120) -> list[Done]:
         """Run it on two processes, as launching.launch starts them."""
-        shared = tempfile.mkdtemp(dir=self.folder)
-        environ = {launching.FOLDER: shared, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
         options = (f"trainer={trainer}", "data.batch_size=2", *args)
         start = time.monotonic()
-        started = [self.start(*options, **environ, LOCAL_RANK=str(rank)) for rank in range(2)]
+        started = [self.start(*options, **environ) for environ in forked.ranks(self.folder)]
         ended = []
         for process, log in started:
             process.join(timeout - (time.monotonic() - start))
@@ -141,23 +125,3 @@ class Trainings:
         done = self(*args, **environ)
         assert done.code == 0, done.said
         return done.said
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _main(argv: list[str], folder: str, env: dict[str, str], log: str) -> None:
-    os.setsid()
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(env)
-    opened = os.open(log, os.O_WRONLY | os.O_CREAT)
-    os.dup2(opened, 1)
-    os.dup2(opened, 2)
-    torch.set_num_threads(1)
-    sys.path.insert(0, HERE)
-    sys.argv = [str(CHECKOUT / argv[0]), *argv[1:]]
-    runpy.run_path(sys.argv[0], run_name="__main__")
