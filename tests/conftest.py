@@ -1,6 +1,7 @@
 """Fixtures: where the real data lie, small fabricated data, commands in this process and in their own."""
 
 import copy
+import functools
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hypothesis import settings
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, open_dict, read_write
 
 from atrous.configs import config_folder
 from atrous.folders import register_resolvers
@@ -64,15 +65,18 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scenes")
 
 
-def compose_command(command: str, overrides: list[str], output: Path) -> DictConfig:
-    """The config as the command would get it, with ``output`` as the run folder."""
+@functools.lru_cache(maxsize=64)
+def _composition(command: str, overrides: tuple[str, ...]) -> DictConfig:
     register_resolvers()
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        cfg = compose(
-            command,
-            [*overrides, f"hydra.runtime.output_dir={output}", f"hydra.run.dir={output}"],
-            return_hydra_config=True,
-        )
+        return compose(command, list(overrides), return_hydra_config=True)
+
+
+def compose_command(command: str, overrides: list[str], output: Path) -> DictConfig:
+    """The config as the command would get it, with ``output`` as the run folder."""
+    cfg = copy.deepcopy(_composition(command, tuple(overrides)))
+    with read_write(cfg.hydra):
+        cfg.hydra.runtime.output_dir = cfg.hydra.run.dir = str(output)
     HydraConfig.instance().set_config(cfg)
     with open_dict(cfg):
         del cfg["hydra"]

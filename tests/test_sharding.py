@@ -21,6 +21,7 @@ LABELS = label_set("mine", ["ground", "left", "right"])
 MODELS = sorted(
     path.stem for path in (config_folder() / "model").glob("*.yaml") if not path.stem.startswith("_")
 )
+KINDS = ("segformer", "unet", "unet_paper")  # whose blocks differ most
 SMALL = {
     "dpt": ["model.encoder=tu-vit_tiny_patch16_224"],
     "eomt": ["model.encoder=vit_tiny_patch16_224"],
@@ -64,7 +65,9 @@ def stepped(net, images):
     return outputs, norm, {name: whole(value) for name, value in net.state_dict().items()}
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", [name if name in KINDS else pytest.param(name, marks=pytest.mark.faults) for name in MODELS]
+)
 def test_every_model_takes_the_step_that_it_takes_whole(model, mesh, tmp_path):
     images = torch.randn(2, 3, 64, 64)
     expected = stepped(network(model, tmp_path), images)

@@ -91,6 +91,7 @@ OPTIONS = (
     "trainer.accumulate_grad_batches=2",
     "callbacks=fixed_schedule",
     "model=unet",
+    "data.crop_size=[32,32]",
 )
 
 

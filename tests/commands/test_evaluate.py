@@ -30,8 +30,8 @@ from atrous.labels import label_set
 from atrous.metrics.evaluation import Evaluation
 
 SMALL = (
-    "model=unet",
-    "model.encoder=mobilenet_v2",
+    "model=unet_paper",
+    "model.net.width=4",
     "data.batch_size=2",
     "data.num_workers=0",
     "data.crop_size=[48,48]",

@@ -15,6 +15,7 @@ from atrous import checkpoint
 from atrous.run_folder import read_values
 
 CPU = ("trainer.accelerator=cpu", "data.num_workers=0")
+NET = ("model=unet_paper", "model.net.width=4", "model.net.batch_norm=true")  # small checkpoints
 
 
 def confusion(folder):
@@ -29,9 +30,7 @@ def trained(command, *options, run="run"):
 
 
 def test_evaluation_equals_the_validation_in_training_to_the_last_count(command):
-    run = trained(
-        command, "model=unet", "trainer.max_steps=6", "trainer.precision=bf16-mixed", "data.num_workers=2"
-    )
+    run = trained(command, *NET, "trainer.max_steps=6", "trainer.precision=bf16-mixed", "data.num_workers=2")
     printed = command.succeed("evaluate.py", f"checkpoint={run}/last.ckpt", *CPU)
     scored = run / "evaluate-val-last"
     assert (confusion(scored) == confusion(run / "validation")).all()
@@ -75,6 +74,7 @@ def test_two_processes_train_and_score_as_one(command):
     """An odd number of pictures, unequal numbers of batches (5 on two ranks: 3 and 2), and batch norm."""
     run = trained(
         command,
+        *NET,
         "trainer=ddp",
         "trainer.devices=2",
         "data.batch_size=2",
@@ -91,7 +91,7 @@ def test_two_processes_train_and_score_as_one(command):
 
 
 def test_resume_goes_on_in_the_folder_and_with_the_config_of_the_run(command):
-    run = trained(command, "model=unet", "optimizer=sgd", "trainer.max_steps=3")
+    run = trained(command, *NET, "optimizer=sgd", "trainer.max_steps=3")
     before = checkpoint.load(run / "last.ckpt")
     printed = command.succeed("train.py", f"resume={run}/last.ckpt", "trainer.max_steps=5")
     after = checkpoint.load(run / "last.ckpt")
@@ -109,7 +109,7 @@ def test_resume_goes_on_in_the_folder_and_with_the_config_of_the_run(command):
 
 
 def test_class_weights_are_counted_once_and_kept_with_the_run(command):
-    weighted = ("class_weights=median_frequency", "paths.cache=cache", "model=unet")
+    weighted = ("class_weights=median_frequency", "paths.cache=cache", *NET)
     printed = command.succeed("train.py", *TINY, *weighted, "hydra.run.dir=run")
     assert printed.count("counting the classes in 12 label files") == 1
     assert "counting" not in command.succeed("train.py", *TINY, *weighted, "hydra.run.dir=again")
@@ -128,7 +128,7 @@ def test_class_weights_are_counted_once_and_kept_with_the_run(command):
 
 def test_two_processes_draw_by_class_and_mix(command):
     options = ("data.batch_size=2", "class_weights=inverse_log", "sampling=class_uniform", "mix=classmix")
-    command.two("train.py", *TINY, *options, "hydra.run.dir=run")
+    command.two("train.py", *TINY, *NET, *options, "hydra.run.dir=run")
     stored = checkpoint.read(command.folder / "run" / "last.ckpt")
     assert len(stored.config["class_weights"]["values"]) == 5
 
@@ -156,7 +156,7 @@ def test_a_checkpoint_stands_alone_and_is_plain_data(command):
 
 
 def test_a_checkpoint_of_more_classes_than_its_label_set_or_the_data_have(command):
-    run = trained(command, "model=unet")
+    run = trained(command, *NET)
     stored = torch.load(run / "last.ckpt", weights_only=True)
     for name in ("classes", "colors"):
         stored["atrous"]["labels"][name].pop()
@@ -172,10 +172,10 @@ def leaderboard(command):
 
 
 def test_a_sweep_ends_with_a_table_ordered_by_the_objective(command):
-    varied = ("model=unet,fpn", "hydra.sweep.dir=sweep", "logger=wandb")
+    varied = ("model=linknet,unet", "hydra.sweep.dir=sweep", "logger=wandb")
     printed = command.succeed("train.py", "-m", *TINY, *varied)
     rows = leaderboard(command)
-    assert {row["model"] for row in rows} == {"unet", "fpn"}
+    assert {row["model"] for row in rows} == {"linknet", "unet"}
     objectives = [float(row["objective"]) for row in rows]
     assert objectives == sorted(objectives, reverse=True)
     for row in rows:
@@ -191,7 +191,7 @@ def test_a_sweep_ends_with_a_table_ordered_by_the_objective(command):
 
 
 def test_a_job_that_fails_does_not_lose_the_sweep(command):
-    sweep = ("train.py", "-m", *TINY, "model=unet", "data.splits.val=nowhere,val", "hydra.sweep.dir=sweep")
+    sweep = ("train.py", "-m", *TINY, *NET, "data.splits.val=nowhere,val", "hydra.sweep.dir=sweep")
     done = command(*sweep)
     assert done.returncode == 1
     assert "atrous: split 'nowhere': the synthetic data set has no such split" in done.stderr
@@ -311,7 +311,7 @@ def test_a_damaged_file_in_training_is_named_through_worker_processes(command):
         "data.crop_size=[32,32]",
         "trainer.max_steps=2",
         "trainer.accelerator=cpu",
-        "model=unet",
+        *NET,
     )
     assert re.search(r"atrous: \S*trainannot/0001TP_\d+.png: cannot be read as a picture", said)
 

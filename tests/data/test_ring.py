@@ -107,8 +107,10 @@ def test_a_batch_that_outlives_its_ring_frees_no_slot_of_another():
     own = loader(Numbered(24), 1)
     lent = next(DataLoader.__iter__(own))
     state = dict(vars(lent))
+    gc.freeze()  # what other tests have left is not looked through
     del own, lent
     gc.collect()
+    gc.unfreeze()
     rings = [Ring(1, 3) for _ in range(20)]  # one may lie where the dead one lay
     for ring in rings:
         ring._states[:] = module.TAKEN

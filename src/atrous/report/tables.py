@@ -1,6 +1,7 @@
 """Scores as scores.json (docs/scores.md lists its entries), as confusion.csv, and as a printed table."""
 
 import csv
+import functools
 import json
 import math
 import platform
@@ -53,8 +54,7 @@ def write_scores(folder: Path, evaluation: Evaluation, about: Mapping[str, Any])
         "fingerprints": evaluation.fingerprints(),
         "boundary_width": evaluation.boundary_width,
         **summary(evaluation),
-        "versions": {"python": platform.python_version()}
-        | {library: version(library) for library in LIBRARIES},
+        "versions": {"python": platform.python_version()} | _versions(),
     }
     evaluation.save(folder / COUNTS)
     _write_confusion(folder / CONFUSION, evaluation)
@@ -137,6 +137,12 @@ def shares(evaluation: Evaluation) -> dict[str, float]:
         name: float(own / total) if total else math.nan
         for name, own in zip(evaluation.labels.classes, pixels, strict=True)
     }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Of the libraries; looking them up takes longer than to write the scores."""
+    return {library: version(library) for library in LIBRARIES}
 
 
 def _write_confusion(path: Path, evaluation: Evaluation) -> None:
