@@ -139,7 +139,7 @@ def test_a_value_that_cannot_be_had_is_one_sentence(option, said, tmp_path):
         (["--multirun=1"], "--multirun=1: --multirun takes no value"),
         (["--cfg", "jobs"], "--cfg jobs: expected one of job, hydra, all"),
         (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
-        (["optimizer=0.1"], "optimizer=0.1: no such choice: choose one of adadelta, adam, adamw, sgd; what"),
+        (["optimizer=0.1"], "optimizer=0.1: no such choice; choose one of adadelta, adam, adamw, sgd; what"),
     ],
 )
 def test_slips_are_told_before_hydra_reads_them(argv, said):

@@ -184,6 +184,12 @@ def test_processes_that_nobody_starts(composed, monkeypatch):
         build.trainer(composed("train", "trainer.num_nodes=2"))
 
 
+@pytest.fixture
+def command(fresh_command):
+    """Launchers hand on what python has started with."""
+    return fresh_command
+
+
 @pytest.mark.slow
 def test_a_training_fails_alone(command):
     """One of two side by side: the other has its checkpoint, and the end says which one failed."""

@@ -61,7 +61,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         known = choices(group, error.options)
-        return f"{group}={choice}: no such choice{propose(choice, known)}: choose one of {', '.join(known)}"
+        return f"{group}={choice}: no such choice{propose(choice, known)}; choose one of {', '.join(known)}"
     if isinstance(error, ConfigCompositionException) and isinstance(
         cause, (ConfigAttributeError, ConfigKeyError)
     ):

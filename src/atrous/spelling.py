@@ -95,7 +95,7 @@ def _require_group_value(arg: str) -> None:
     key, _, value = arg.partition("=")
     if key in groups() and choices(key) and NUMBER.fullmatch(value) and value not in ("null", *choices(key)):
         raise ValueError(
-            f"{arg}: no such choice: choose one of {', '.join(choices(key))}; what belongs to it is set as "
+            f"{arg}: no such choice; choose one of {', '.join(choices(key))}; what belongs to it is set as "
             f"{key}.KEY={value}"
         )
 

@@ -241,7 +241,7 @@ def test_help_shows_choices_and_values(command):
     [
         (
             ["train.py", "model=deeplabv3pluss"],
-            "model=deeplabv3pluss: no such choice, did you mean deeplabv3plus: choose",
+            "model=deeplabv3pluss: no such choice, did you mean deeplabv3plus; choose",
         ),
         (
             ["train.py", "optimizer.lrr=1"],
@@ -270,7 +270,7 @@ def test_help_shows_choices_and_values(command):
         (["train.py", "loss=[]"], "no loss is chosen"),
         (
             ["train.py", "loss=[crossentropy]"],
-            "loss=crossentropy: no such choice, did you mean cross_entropy: choose one of",
+            "loss=crossentropy: no such choice, did you mean cross_entropy; choose one of",
         ),
         (["train.py", "data.crop_size=33"], "data.crop_size=33: expected [height, width]"),
         (["train.py", "data.batch_size=0"], "data.batch_size=0: expected a whole number, 1 or more"),

@@ -5,6 +5,12 @@ import json
 import pytest
 
 
+@pytest.fixture
+def command(fresh_command):
+    """As a newcomer starts it."""
+    return fresh_command
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [("trainer.max_steps=160",), ("experiment=synthetic_eomt", "trainer.max_steps=150")]

@@ -23,9 +23,15 @@ def status(name):
     return 128 + getattr(signal, f"SIG{name}")
 
 
-@pytest.mark.parametrize("name", ["TERM", "USR1", "INT"])
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_one_process(name, moment, trainings, unbroken, record_property):
+ALL = [
+    pytest.param(moment, name, marks=[] if name == "TERM" or place == 0 else pytest.mark.faults)
+    for place, moment in enumerate(MOMENTS)
+    for name in ("TERM", "USR1", "INT")
+]
+
+
+@pytest.mark.parametrize(("moment", "name"), ALL)
+def test_one_process(moment, name, trainings, unbroken, record_property):
     hook, step, saved = MOMENTS[moment]
     done = trainings(*RUN, "data.num_workers=2", fault(name, hook, step))
     assert done.code == status(name), done.said

@@ -12,6 +12,12 @@ TWO_NODES = ("trainer=ddp", "trainer.devices=1", "trainer.num_nodes=2", "data.ba
 
 
 @pytest.fixture
+def command(fresh_command):
+    """Launchers hand on what python has started with."""
+    return fresh_command
+
+
+@pytest.fixture
 def cluster(command):
     """The folder of the stand-in's programs; ``command`` finds them."""
     state = slurm.install(command.folder / "bin")

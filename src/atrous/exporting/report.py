@@ -48,7 +48,8 @@ def publish(
     Raises ValueError: it is too far off.
     """
     exceeded = tolerance.exceeded(parity)
-    name = output.with_name(output.name + FAILED) if exceeded else output
+    failed = output.with_name(output.name + FAILED)
+    name = failed if exceeded else output
     content = {
         **about,
         "file": name.name,
@@ -58,13 +59,20 @@ def publish(
         "tolerance": asdict(tolerance),
         "latency": speeds.plain(),
     }
+    if not exceeded:  # what an earlier try has left
+        for left in (failed, _parity(failed)):
+            left.unlink(missing_ok=True)
     os.replace(written, name)
-    write_whole(name.with_name(name.name + PARITY), json.dumps(content, indent=2) + "\n")
+    write_whole(_parity(name), json.dumps(content, indent=2) + "\n")
     _print(name, parity, tolerance, speeds)
     if exceeded:
         raise ValueError(
             f"output={output}: too far from the checkpoint: {', '.join(exceeded)}; the file is kept as {name}"
         )
+
+
+def _parity(path: Path) -> Path:
+    return path.with_name(path.name + PARITY)
 
 
 def _print(name: Path, parity: Parity, tolerance: Tolerance, speeds: Speeds) -> None:
