@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from atrous.contents import EMA
 from atrous.data.layouts.pairs import Pair
 from atrous.metrics.evaluation import Evaluation
 from atrous.report.evaluation_page import write_report
@@ -36,7 +35,7 @@ def publish(
     scores = write_scores(output, evaluation, about)
     write_report(output / REPORT, evaluation, scores, picture, config, num_pictures)
     what = about.get("checkpoint") or about.get("predictions")
-    weights = "averaged weights of " if about.get("weights") == EMA else ""
+    weights = f"{about['weights']} weights of " if "weights" in about else ""
     title = f"{weights}{what} on {about['split']}, {evaluation.num_pictures} pictures, in percent"
     print_scores(scores, shares(evaluation), title)
     if about.get("num_missing"):
