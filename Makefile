@@ -19,7 +19,7 @@ train: .venv/installed  ## train on synthetic scenes (ARGS="model=unet data=camv
 	$(BIN)/python train.py $(ARGS)
 
 test: .venv/installed  ## run the tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow and not faults" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not slow and not faults" $(ARGS)
 
 test-all: .venv/installed  ## run all tests: whole trainings, all faults
 	$(BIN)/python -m pytest $(ARGS)

@@ -52,6 +52,9 @@ NEEDS = {
 }
 
 
+SMALL_NET = ["model=unet_paper", "model.net.width=4", "model.net.batch_norm=true"]
+
+
 def test_every_group_is_tested():
     folders = {str(path.relative_to(config_folder())) for path in config_folder().rglob("*") if path.is_dir()}
     # export_format is evaluate's, format export's, write predict's, find tune's, those of hydra a sweep's:
@@ -67,6 +70,8 @@ def test_choice(group, choice, composed, tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
     options = [f"{group}={choice}", *NEEDS.get((group, choice), [])]
+    if not any(option.startswith("model=") for option in options):
+        options += SMALL_NET
     if group == "data":
         cfg = with_data(choice, tmp_path, *options)
     elif group.startswith("data/"):

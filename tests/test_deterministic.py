@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from test_conf import CHOICES, NEEDS
+from test_conf import CHOICES, NEEDS, SMALL_NET
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from atrous import build
@@ -52,8 +52,9 @@ RESAMPLED = {("model", "eomt"), ("model", "dpt"), ("loss", "mask_classification"
 def fit(composed, group, choice, *options, mode=nullcontext):
     """A step and an evaluation."""
     own_size = ["data.crop_size=[224,224]", "data.batch_size=2"] if (group, choice) in RESAMPLED else []
+    given = NEEDS.get((group, choice), [] if group == "model" else SMALL_NET)
     auxiliary = ["model.auxiliary_weight=0.4"] if choice in ("pspnet", "upernet", "deeplabv3") else []
-    own = (f"{group}={choice}", *NEEDS.get((group, choice), []), *auxiliary, *own_size)
+    own = (f"{group}={choice}", *given, *auxiliary, *own_size)
     cfg = composed(
         "train",
         *own,

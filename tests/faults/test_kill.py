@@ -26,7 +26,12 @@ def killed(trainings, faults, *options):
     return trainings.folder / "run"
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+OFTEN = ("in the middle of an epoch", "during a validation", "before the first checkpoint")
+
+
+@pytest.mark.parametrize(
+    "moment", [each if each in OFTEN else pytest.param(each, marks=pytest.mark.faults) for each in MOMENTS]
+)
 def test_kill(moment, trainings, unbroken):
     run = killed(trainings, MOMENTS[moment], "data.num_workers=2")
     same_run(unbroken(), run)
