@@ -88,11 +88,6 @@ ROWS = (
         ("tests/faults/test_sweeps.py", "tests/sweeps/test_optuna_sweeper.py"),
     ),
     Row(
-        "weights that are spread over two processes (`trainer=fsdp`)",
-        "every model takes the step that it takes whole; a run goes on with them whole, and back",
-        ("tests/test_sharding.py", "tests/faults/test_sharded.py"),
-    ),
-    Row(
         "a loss or gradient that is not finite, an exploding rate, a batch without a labelled pixel, "
         "logits that are not a number",
         "the run ends naming step and files (or leaves the step out: `trainer.on_bad_step=skip`); the "

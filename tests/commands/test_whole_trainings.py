@@ -12,6 +12,7 @@ def command(fresh_command):
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "options", [("trainer.max_steps=160",), ("experiment=synthetic_eomt", "trainer.max_steps=150")]
 )

@@ -49,7 +49,7 @@ def device(rank, address, queue):
 
 @pytest.mark.slow
 def test_devices_are_summed(tmp_path):
-    context = torch.multiprocessing.get_context("fork")
+    context = torch.multiprocessing.get_context("spawn")
     queue = context.Queue()
     processes = [context.Process(target=device, args=(rank, tmp_path / "meet", queue)) for rank in range(2)]
     for process in processes:

@@ -117,6 +117,7 @@ def test_camvid_s_val_shows_the_scenes_of_its_train(real_data):
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_the_numbers_of_camvid(real_data):
     """Those that similar.py and docs/inspect.md state."""
     records = camvid(real_data, lambda split, pair: True)
