@@ -59,6 +59,20 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """What a test leaves in the environment, as Lightning does with LOCAL_RANK, is not there in the next."""
+    before = dict(os.environ)
+    yield
+    for key in os.environ.keys() | before.keys():
+        if key.startswith("PYTEST_"):
+            continue
+        if key in before:
+            os.environ[key] = before[key]
+        else:
+            del os.environ[key]
+
+
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root for synthetic scenes that all tests share."""
