@@ -19,7 +19,7 @@ class Sharded(DDPStrategy):
     """Spreads weights, gradients and optimizer state over the devices (atrous.sharding).
 
     What DDP does besides stays: processes, batch norm over all devices, gradients that are means over them.
-    A checkpoint is one file with whole tensors: a run goes on with or without this, on any number of devices.
+    A checkpoint is one file with whole tensors, as of any other run: one goes on with or without this.
     Every device once holds the whole weights, before they are spread.
     """
 
@@ -32,7 +32,7 @@ class Sharded(DDPStrategy):
 
     @contextmanager
     def block_backward_sync(self) -> Iterator[None]:
-        """Where gradients are gathered over several batches each is summed up over the devices at once."""
+        """Of gradients that are gathered over several batches, each is a mean over the devices at once."""
         yield
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
