@@ -91,6 +91,7 @@ def test_help_lists_what_can_be_chosen_and_what_was():
             ["data/sorce=csv"],
             "data/sorce: no such option, did you mean data/source; a group of choices is one",
         ),
+        (["experimnt=camvid_cpu"], "experimnt: no such option, did you mean experiment; known here: seed"),
         (["export_format=voc"], "export_format: no such choice for this command; --help lists"),
     ],
 )

@@ -19,10 +19,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import OmegaConf
 
-from atrous import build
+from atrous import build, launching
 from atrous.configs import choices, config_folder
 from atrous.running import Task
 from atrous.sentences import is_told, sentence
+from atrous.siblings import FOLDER
 from atrous.sweeps.failures import Failed, Sweep
 from atrous.sweeps.folder import read_outcomes
 from hydra_plugins.atrous_ray import RayLauncher
@@ -119,7 +120,9 @@ def test_a_run_whose_machine_was_lost_is_a_failed_one(tmp_path, capsys):
     assert said == "atrous: run 3 failed (out of memory)\natrous: 1 of the sweep's runs failed: 3\n"
 
 
-@pytest.mark.parametrize("environ", [{"SLURM_NTASKS": "2"}, {"LOCAL_RANK": "1"}], ids=["srun", "torchrun"])
+@pytest.mark.parametrize(
+    "environ", [{"SLURM_STEP_NUM_TASKS": "2"}, {"LOCAL_RANK": "1"}], ids=["srun", "torchrun"]
+)
 def test_a_sweep_that_is_started_several_times(environ, monkeypatch, capsys):
     for key, value in environ.items():
         monkeypatch.setenv(key, value)
@@ -180,6 +183,38 @@ def test_processes_that_nobody_could_stop(strategy, composed):
 
 def test_processes_that_nobody_starts(composed, monkeypatch):
     monkeypatch.delenv("NODE_RANK", raising=False)
+    with pytest.raises(ValueError, match=r"trainer\.num_nodes=2: nothing says which"):
+        build.trainer(composed("train", "trainer.num_nodes=2"))
+
+
+SCRIPT = {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_NODEID": "0", "SLURM_JOB_NAME": "train"}
+TASK_OF_SRUN = SCRIPT | {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1", "SLURM_LOCALID": "1"}
+RANKS = dict.fromkeys(("RANK", "GROUP_RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID"), "0")
+
+
+@pytest.mark.parametrize(
+    ("environ", "found", "several"),
+    [
+        (SCRIPT, "LightningEnvironment", False),
+        (TASK_OF_SRUN, "SLURMEnvironment", True),
+        (TASK_OF_SRUN | {"SLURM_JOB_NAME": "bash"}, "LightningEnvironment", False),
+        (TASK_OF_SRUN | RANKS, "TorchElasticEnvironment", True),
+        (TASK_OF_SRUN | {FOLDER: "here", "LOCAL_RANK": "0"}, "LightningEnvironment", True),
+    ],
+    ids=["script", "srun", "shell", "torchrun", "ours"],
+)
+def test_who_has_started_the_processes(environ, found, several, composed, monkeypatch):
+    """A batch script knows of tasks that only srun starts; waiting for the others would be for ever."""
+    for key, value in environ.items():
+        monkeypatch.setenv(key, value)
+    assert launching.is_one_of_several() == several
+    trainer = build.trainer(composed("train", "trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"))
+    assert type(trainer.strategy.cluster_environment).__name__ == found
+
+
+def test_a_batch_script_of_several_machines(composed, monkeypatch):
+    for key, value in SCRIPT.items():
+        monkeypatch.setenv(key, value)
     with pytest.raises(ValueError, match=r"trainer\.num_nodes=2: nothing says which"):
         build.trainer(composed("train", "trainer.num_nodes=2"))
 

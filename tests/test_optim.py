@@ -1,3 +1,4 @@
+import math
 from functools import partial
 
 import pytest
@@ -33,7 +34,7 @@ def test_the_encoder_has_its_rate_and_norm_and_bias_do_not_decay():
     assert optimizer.param_groups[0]["momentum"] == 0.9
 
 
-@pytest.mark.parametrize("lr", [0, -0.1, "fast"])
+@pytest.mark.parametrize("lr", [0, -0.1, "fast", True, math.nan, math.inf])
 def test_a_rate_that_is_no_positive_number_is_refused(lr):
     with pytest.raises(ValueError, match=f"optimizer.lr={lr}: expected a number above 0"):
         grouped(Net(), torch.optim.SGD, lr=lr)

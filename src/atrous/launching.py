@@ -36,12 +36,14 @@ __all__ = [
     "is_first_to_fail",
     "is_launched",
     "is_one_of_several",
+    "is_task_of_slurm",
     "launch",
     "let_others_tell",
 ]
 
 PATIENCE = 15.0  # seconds that the others get to end by themselves after one has failed
 POLL = 0.1  # seconds
+SHELLS = ("bash", "interactive")  # SLURM's names of jobs that are a shell to type in
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,12 @@ def is_launched() -> bool:
 
 def is_one_of_several() -> bool:
     """Whether another program has started this process for each device of a run."""
-    return "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
+    return "LOCAL_RANK" in os.environ or (is_task_of_slurm() and int(os.environ["SLURM_STEP_NUM_TASKS"]) > 1)
+
+
+def is_task_of_slurm() -> bool:
+    """Whether srun has started this process: a batch script knows the tasks' number and is none of them."""
+    return "SLURM_STEP_NUM_TASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in SHELLS
 
 
 def hand_over(value: Any) -> None:

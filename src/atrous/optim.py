@@ -1,5 +1,6 @@
 """Optimizers over parameter groups: a rate for the encoder of its own, no weight decay where it does harm."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +22,7 @@ def grouped(
 
     Raises ValueError: ``lr`` is no positive number.
     """
-    if not isinstance(lr, int | float) or lr <= 0:
+    if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < math.inf:
         raise ValueError(f"optimizer.lr={lr}: expected a number above 0")
     groups = parameter_groups(net, lr, weight_decay, encoder_lr_factor, decay_norm_and_bias)
     return algorithm(groups, lr=lr, weight_decay=weight_decay)

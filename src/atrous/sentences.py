@@ -117,8 +117,8 @@ def _nearest(full_key: str, key: str, known: list[str]) -> str:
     """The end of a sentence about a key that there is not."""
     if "/" in full_key:
         return f"{propose(full_key, groups())}; a group of choices is one of {', '.join(groups())}"
-    elsewhere = _elsewhere(full_key)
-    return f"{elsewhere or propose(key, known)}; known here: {', '.join(known)}"
+    chosen = groups() if key == full_key else []  # some are chosen without a key of theirs, as experiment=
+    return f"{_elsewhere(full_key) or propose(key, [*known, *chosen])}; known here: {', '.join(known)}"
 
 
 def _elsewhere(key: str) -> str:

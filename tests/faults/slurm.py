@@ -83,6 +83,7 @@ def srun(state: Path, *args: str) -> None:
             open(re.sub("%A_%a|%j", name(), outputs[flag]).replace("%t", str(rank)), "a")  # noqa: SIM115
             for flag in ("--output", "--error")
         )
+        place["SLURM_STEP_NUM_TASKS"] = env["SLURM_NTASKS"]
         own = {**env, **{key: str(value) for key, value in place.items()}}
         started.append(subprocess.Popen(command, env=own, stdout=out, stderr=err))
     sys.exit(max(process.wait() % 256 for process in started))

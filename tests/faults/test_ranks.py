@@ -45,9 +45,9 @@ def test_as_people_start_it(action, rank, command, trainings):
 
 
 @pytest.mark.slow
-def test_two_devices_in_a_slurm_job_of_one_task(command):
-    """SLURM knows of one process: the two must still find each other, and share one folder."""
-    job = {"JOB_NAME": "train", "NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}
+def test_two_devices_in_a_batch_script_of_slurm(command):
+    """Without srun it is one process, whatever the number of tasks: its two must share one folder."""
+    job = {"JOB_NAME": "train", "NTASKS": "2", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}
     command.env |= {f"SLURM_{key}": value for key, value in job.items()}
     command.env |= {"SLURM_JOB_ID": "77", "SLURM_NODELIST": "localhost", "PYTHONPATH": HERE}
     said = command.succeed("train.py", *SMALL, "trainer=ddp", "data.batch_size=2", "resume=auto")

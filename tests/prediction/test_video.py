@@ -1,5 +1,6 @@
 """Videos in, videos out: times, rate and rotation are kept.  FFmpeg's test pattern stands in for a camera."""
 
+import re
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -122,6 +123,28 @@ def test_of_a_damaged_video_the_begin_is_kept_and_the_rest_told(model, drive, tm
     assert said["frames"] == 2
     assert "damaged (Invalid data" in told["reason"]
     assert len(frames_of(tmp_path / "drive.mp4")[0]) == 2
+
+
+def test_a_video_that_ends_early_is_told(model, tmp_path):
+    """Half of a file, as an unfinished copy leaves it; but nothing where only its begin is wanted."""
+    for folder in "abc":
+        (tmp_path / folder).mkdir()
+    whole, half = tmp_path / "whole.mkv", tmp_path / "half.mkv"
+    noise = np.random.default_rng(0)
+    with av.open(str(whole), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "10"})
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(60):
+            image = noise.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert video.predict_video(model, str(whole), [], tmp_path / "a", 8, 0.5)[1] == []
+    assert video.predict_video(model, str(half), [], tmp_path / "c", 8, 0.5, seconds=1)[1] == []
+    (said,), (told,) = video.predict_video(model, str(half), [], tmp_path / "b", 8, 0.5)
+    assert 20 < said["frames"] < 40
+    assert re.search(r"half\.mkv: ends after [23]\.\d of 6\.0 seconds", told["reason"])
+    assert len(frames_of(tmp_path / "b" / "half.mp4")[0]) == said["frames"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,11 @@ from omegaconf import DictConfig, OmegaConf
 # What to choose in the place of an option of Lightning's.
 INSTEAD = {"fast_dev_run": "choose debug=fast", "overfit_batches": "choose debug=overfit"}
 LAUNCH_THEMSELVES = ("ddp_spawn", "ddp_fork", "ddp_notebook")  # strategies that start their processes
-PLACE = ("NODE_RANK", "GROUP_RANK", "SLURM_NODEID")  # which of several machines this is
+PLACE = (
+    "NODE_RANK",
+    "GROUP_RANK",
+    "SLURM_STEP_NUM_TASKS",
+)  # who says which of several machines this is
 SHARDED = "atrous.strategies.Sharded"
 LIGHTNINGS_FSDP = ("fsdp", "fsdp_cpu_offload", "model_parallel")
 FLOAT16 = ("16-mixed", "16")

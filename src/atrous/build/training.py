@@ -20,6 +20,7 @@ from atrous.build.requirements import (
 )
 from atrous.build.shown import shown, without_secrets, written
 from atrous.labels import LabelSet
+from atrous.launching import is_task_of_slurm
 from atrous.run_folder import read_values
 from atrous.siblings import FOLDER, SWEEP
 
@@ -150,10 +151,19 @@ def _watching(cfg: DictConfig) -> "list[L.Callback]":
 
 
 def _environment() -> "list[ClusterEnvironment]":
-    """Who has started the processes: we, or SLURM, whose jobs are put back by callbacks/preemption.py."""
+    """Who has started the processes: we, or srun, whose jobs are put back by callbacks/preemption.py.
+
+    Empty: Lightning finds it out, as with torchrun, which may itself be started by srun.
+    """
     from lightning.fabric.plugins.environments.lightning import LightningEnvironment
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
     if FOLDER in os.environ and "LOCAL_RANK" in os.environ:
         return [LightningEnvironment()]
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    if TorchElasticEnvironment.detect():
+        return []
+    if is_task_of_slurm():
+        return [SLURMEnvironment(auto_requeue=False)]
+    # Lightning takes a batch script for a task of srun's and waits for the others.
+    return [LightningEnvironment()] if "SLURM_NTASKS" in os.environ else []

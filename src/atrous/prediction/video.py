@@ -21,22 +21,30 @@ from atrous.prediction.writers import Predicted, Writer
 
 Pixels = NDArray[np.uint8]
 MILLISECONDS = Fraction(1, 1000)
+SLACK = 1.0  # seconds that a whole video may be shorter than it says
+MICROSECONDS = 1_000_000  # a second, FFmpeg's clock of whole files
 
 
 class Frame(NamedTuple):
-    """image: uint8 (H, W, 3), upright.  time: when it is shown, in units of the source's clock."""
+    """image: uint8 (H, W, 3), upright.  time, end: when it is shown, in units of the source's clock."""
 
     image: Pixels
     time: int
+    end: int
 
 
 class Source(NamedTuple):
-    """Frames and what is known of them.  clock: seconds a unit of time.  num_frames: None: not known."""
+    """Frames and what the file says of them.
+
+    clock: seconds a unit of time.
+    num_frames, length: None: not known; length in seconds.
+    """
 
     frames: Iterator[Frame]
     rate: Fraction
     clock: Fraction
     num_frames: int | None
+    length: float | None
 
 
 def predict_video(
@@ -65,7 +73,7 @@ def predict_video(
     with opened(given) as source, Progress(transient=True) as progress, suppress(KeyboardInterrupt):
         task = progress.add_task("predict", total=source.num_frames)
         with closing_video(path, source) as write:
-            frames = _readable(source.frames, given, unreadable)
+            frames = _readable(source, given, unreadable)
             for some in _batches(_until(frames, source.clock, seconds), batch_size):
                 images = [frame.image for frame in some]
                 indices, soft = predict_images(predictor, images, writers)
@@ -113,9 +121,17 @@ def opened(given: str, format_name: str | None = None) -> Iterator[Source]:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        yield Source(
-            _frames(container, stream, rate), rate, stream.time_base or 1 / rate, stream.frames or None
-        )
+        clock = stream.time_base or 1 / rate
+        frames = _frames(container, stream, rate)
+        yield Source(frames, rate, clock, stream.frames or None, _length(container, stream))
+
+
+def _length(container: Any, stream: Any) -> float | None:
+    """The seconds that a video says it has; that of a file with sound may be the sound's."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    alone = len(container.streams) == 1 and container.duration is not None
+    return container.duration / MICROSECONDS if alone else None
 
 
 def _frames(container: Any, stream: Any, rate: Fraction) -> Iterator[Frame]:
@@ -126,7 +142,8 @@ def _frames(container: Any, stream: Any, rate: Fraction) -> Iterator[Frame]:
         size = size or {"width": frame.width, "height": frame.height}
         image = frame.to_ndarray(format="rgb24", **size)
         last = max(last + 1, frame.pts) if frame.pts is not None else last + step
-        yield Frame(np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90))), last)
+        upright = np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+        yield Frame(upright, last, last + (frame.duration or step))
 
 
 @contextmanager
@@ -143,7 +160,7 @@ def _camera(given: str) -> Iterator[Source]:
                 "is given by its address: input=rtsp://..."
             )
         rate = Fraction(camera.get(cv2.CAP_PROP_FPS) or 30).limit_denominator(1000)
-        yield Source(_shots(camera), rate, MILLISECONDS, None)
+        yield Source(_shots(camera), rate, MILLISECONDS, None, None)
     finally:
         camera.release()
 
@@ -152,17 +169,27 @@ def _shots(camera: Any) -> Iterator[Frame]:
     start, last = time.monotonic(), -1
     while (shot := camera.read())[0]:
         last = max(last + 1, int(1000 * (time.monotonic() - start)))
-        yield Frame(cv2.cvtColor(shot[1], cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False), last)
+        yield Frame(cv2.cvtColor(shot[1], cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False), last, last + 1)
 
 
-def _readable(frames: Iterator[Frame], given: str, unreadable: list[dict[str, str]]) -> Iterator[Frame]:
-    """The frames up to one that is damaged, which is listed."""
+def _readable(source: Source, given: str, unreadable: list[dict[str, str]]) -> Iterator[Frame]:
+    """The frames up to one that is damaged, or to an end that comes early: both are listed."""
     from av.error import FFmpegError
 
+    begin = end = None
     try:
-        yield from frames
+        for frame in source.frames:
+            begin, end = (frame.time if begin is None else begin), frame.end
+            yield frame
     except FFmpegError as error:
         unreadable.append({"input": given, "reason": f"{given}: damaged ({error.strerror})"})
+        return
+    if begin is None or end is None or source.length is None:
+        return
+    shown = float((end - begin) * source.clock)
+    if shown < source.length - SLACK:
+        said = f"{given}: ends after {shown:.1f} of {source.length:.1f} seconds; the rest is missing"
+        unreadable.append({"input": given, "reason": said})
 
 
 def _until(frames: Iterator[Frame], clock: Fraction, seconds: float | None) -> Iterator[Frame]:
