@@ -13,6 +13,7 @@ import yaml
 from conftest import TINY, compose_command
 from hydra import compose, initialize_config_dir
 from hydra._internal.callbacks import Callbacks
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
@@ -114,10 +115,35 @@ def test_a_run_whose_machine_was_lost_is_a_failed_one(tmp_path, capsys):
     done = launcher._result(SimpleNamespace(get=get, exceptions=SimpleNamespace(RayError=Lost)), None, config)
     assert isinstance(done.return_value, Failed)
     assert [each.state for each in read_outcomes(tmp_path)] == ["failed"]
+    cloudpickle.dumps(callbacks)  # as for the next runs
     with pytest.raises(SystemExit):
         callbacks.on_multirun_end(config=config)
     said = capsys.readouterr().err
     assert said == "atrous: run 3 failed (out of memory)\natrous: 1 of the sweep's runs failed: 3\n"
+
+
+def test_what_ray_here_never_has_is_not_waited_for(composed):
+    ray = SimpleNamespace(cluster_resources=lambda: {"CPU": 2.0, "GPU": 1.0})
+    config = composed("train", "trainer=ddp", "trainer.devices=4", "trainer.accelerator=gpu")
+    with pytest.raises(ValueError, match="a run needs 4 GPUs, and Ray has 1 here: lower"):
+        RayLauncher(1, None, 0, {})._needs(ray, config)
+    with pytest.raises(ValueError, match="a run needs 3 CPUs, and Ray has 2 here"):
+        RayLauncher(3, 0, 0, {"address": None})._needs(ray, config)
+    assert RayLauncher(3, None, 0, {"address": "auto"})._needs(ray, config)["num_gpus"] == 4  # it may grow
+
+
+def test_the_options_of_hydra_that_the_runs_of_a_sweep_need():
+    """Where configs are found, what is logged; not what is of the sweep itself."""
+    kept = ["hydra.searchpath=[file:///mine]", "hydra.verbose=true", "hydra.job.chdir=false"]
+    left = ["hydra.sweep.dir=here", "hydra/launcher=joblib", "+hydra.sweeper.num_parallel=2"]
+    left += ["hydra/sweeper=grid", "hydra.mode=MULTIRUN", "hydra.run.dir=there", "hydra.sweep.subdir=0"]
+    config = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf)})
+    config.hydra.mode = "MULTIRUN"
+    config.hydra.runtime.output_dir = "here/0"
+    config.hydra.overrides.hydra, config.hydra.overrides.task = kept + left, ["model=unet"]
+    HydraConfig.instance().set_config(config)
+    (line,) = TASK.command_lines(1)
+    assert line[2:] == [*kept, "model=unet", "hydra.mode=RUN", "hydra.run.dir='here/0'"]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,14 @@ def test_one_that_fails_ends_the_others(bad, end, code, monkeypatch):
     assert time.monotonic() - start < 30
 
 
+def test_one_that_was_told_to_end_leaves_the_others_time(monkeypatch, tmp_path):
+    """All were told; the first one still sends what its loggers have."""
+    monkeypatch.setattr(launching, "PATIENCE", 0.3)
+    text = f"time.sleep(1.5 * (rank == '0')); open({str(tmp_path)!r} + '/' + rank, 'w'); sys.exit(143)"
+    assert launching.launch([program(text)] * 2).code == 143
+    assert (tmp_path / "0").exists()
+
+
 def test_the_first_error_is_told_once(capfd):
     text = (
         "time.sleep(float(rank)); print('told', rank) if launching.is_first_to_fail() else None; sys.exit(1)"

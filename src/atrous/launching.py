@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 PATIENCE = 15.0  # seconds that the others get to end by themselves after one has failed
+FAREWELL = 120.0  # after one was told to end: all were, and the first still sends what its loggers have
 POLL = 0.1  # seconds
 SHELLS = ("bash", "interactive")  # SLURM's names of jobs that are a shell to type in
 
@@ -121,7 +122,7 @@ def _wait(started: Sequence["subprocess.Popen[bytes]"], folder: Path) -> int:
     while any([process.poll() is None for process in started]):  # a list: each is polled
         failed = failed or _failed(started, folder)
         if failed and deadline == math.inf:
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + (FAREWELL if failed in STOPPED else PATIENCE)
         if time.monotonic() > deadline:
             for process in started:
                 process.kill()

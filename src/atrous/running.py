@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ from atrous.answering import answering
 from atrous.folders import register_resolvers
 from atrous.spelling import hydra_options, quoted
 from atrous.sweeps.failures import Failed
+
+# Options of Hydra that are not for the runs of a sweep.
+OF_THE_SWEEP = re.compile(r"[+~]*hydra[./](mode|run|sweep|sweeper|launcher|callbacks)\b")
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ class Task:
         config = HydraConfig.get()
         argv: Sequence[str] = self.argv
         if config.mode == RunMode.MULTIRUN:
-            argv = [*hydra_options(argv), *config.overrides.task, "hydra.mode=RUN"]
+            own = [each for each in config.overrides.hydra if not OF_THE_SWEEP.match(each)]
+            argv = [*hydra_options(argv), *own, *config.overrides.task, "hydra.mode=RUN"]
         begin = [*self.program, *argv, f"hydra.run.dir={quoted(config.runtime.output_dir)}"]
         names = [[], *([f"hydra.job.name={self.command}-{rank}"] for rank in range(1, num_processes))]
         return [begin + name for name in names]

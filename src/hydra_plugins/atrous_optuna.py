@@ -8,6 +8,7 @@ hydra.sweeper.params.  Hydra takes a sweeper from the package hydra_plugins alon
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +22,7 @@ from omegaconf import DictConfig
 
 from atrous import build
 from atrous.sweeps.folder import alone, read_pruned, require_own
-from atrous.sweeps.runs import claimed, launch, require_sweep
+from atrous.sweeps.runs import claimed, launch, overrides, require_sweep
 from atrous.sweeps.search_space import distribution
 from atrous.sweeps.studies import PRUNER, stored
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
+
+TRIED = "tried"  # where the study keeps the search space of which nothing is left
 
 
 class OptunaSweeper(Sweeper):
@@ -82,6 +85,8 @@ class OptunaSweeper(Sweeper):
         fixed, space = self._search_space(arguments)
         folder = Path(self.config.hydra.sweep.dir)
         study = self._study(folder)
+        # Called by samplers that have tried everything; Optuna's own is for a loop of its own.
+        study.stop = partial(study.set_user_attr, TRIED, str(space))  # type: ignore[method-assign]
         while True:
             with ExitStack() as claims:
                 with alone(folder):
@@ -94,10 +99,9 @@ class OptunaSweeper(Sweeper):
         """The options that all jobs have, and what is chosen for each; the command line's come last."""
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        given = [f"{key}={value}" for key, value in self.params.items()]
-        overrides = {each.get_key_element(): each for each in parser.parse_overrides([*given, *arguments])}
-        fixed = [str(each.input_line) for each in overrides.values() if not each.is_sweep_override()]
-        space = {key: distribution(each) for key, each in overrides.items() if each.is_sweep_override()}
+        given = {each.get_key_element(): each for each in overrides(parser, self.params, arguments)}
+        fixed = [str(each.input_line) for each in given.values() if not each.is_sweep_override()]
+        space = {key: distribution(each) for key, each in given.items() if each.is_sweep_override()}
         if not space:
             raise ValueError(
                 "a sweep by Optuna needs a search space: give one such as optimizer.lr='interval(1e-4,1e-2)'"
@@ -106,7 +110,8 @@ class OptunaSweeper(Sweeper):
 
     def _study(self, folder: Path) -> "optuna.Study":
         assert self.config is not None
-        require_own(folder, self.config.get("resume"), by_optuna=True)
+        metric = str(self.config.get("objective", ""))
+        require_own(folder, self.config.get("resume"), metric, by_optuna=True)
         pruner = build.pruner(self.pruner, self.config.get("allow", ()))
         with alone(folder):
             study = stored(folder, self.direction, pruner)
@@ -126,7 +131,7 @@ class OptunaSweeper(Sweeper):
                 trials.append(_with_all(study, trial, space))
         while len(trials) < self.num_parallel:
             begun = sum(trial.state.name != "WAITING" for trial in study.get_trials(deepcopy=False))
-            if begun >= self.num_jobs:
+            if begun >= self.num_jobs or study.user_attrs.get(TRIED) == str(space):
                 break
             if self.sampler is None:  # of each trial its own: a sweep that goes on does not begin anew
                 study.sampler = _tpe(None if self.seed is None else self.seed + 1_000_003 * begun)

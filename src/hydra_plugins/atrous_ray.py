@@ -73,13 +73,21 @@ class RayLauncher(Launcher):
         return config
 
     def _needs(self, ray: Any, config: DictConfig) -> dict[str, Any]:
-        """What Ray must have free for a run of this config."""
+        """What Ray must have free for a run of this config.  Raises ValueError: it never will."""
         from atrous.build import num_processes
 
+        there = ray.cluster_resources()
         gpus = self.num_gpus
         if gpus is None:
             uses = config.get("trainer", {}).get("accelerator") != "cpu"
-            gpus = num_processes(config) if uses and ray.cluster_resources().get("GPU") else 0
+            gpus = num_processes(config) if uses and there.get("GPU") else 0
+        for kind, number in (("CPU", self.num_cpus), ("GPU", gpus)):
+            # A cluster may grow; of one that was begun here Ray would wait for ever.
+            if self.init.get("address") is None and number > there.get(kind, 0):
+                raise ValueError(
+                    f"a run needs {number:g} {kind}s, and Ray has {there.get(kind, 0):g} here: lower "
+                    "hydra.launcher.num_cpus or num_gpus, or join a cluster by hydra.launcher.init.address"
+                )
         return {"num_cpus": self.num_cpus, "num_gpus": gpus, "max_retries": self.max_retries}
 
     def _result(self, ray: Any, job: Any, config: DictConfig) -> JobReturn:

@@ -1,6 +1,7 @@
 """Steps that are not finite, injected where they may arise: told by name, and nothing of them is kept."""
 
 import warnings
+from multiprocessing import active_children
 
 import lightning as L
 import pytest
@@ -86,10 +87,12 @@ def test_a_bad_step_ends_the_training_and_nothing_of_it_is_kept(
     watch = Watch()
     options = (f"data.num_workers={num_workers}", f"trainer.log_every_n_steps={log_every}")
     trainer, module, data = parts(composed, wrong, {3}, *options, watch=[watch])
+    others = set(active_children())
     with pytest.raises(ValueError, match=rf"step 3: {what}, with the pictures ") as told:
         trainer.fit(module, datamodule=data)
     assert f"with the pictures {', '.join(watch.names[2])}; lower optimizer.lr, set" in str(told.value)
     assert set(watch.validated) == {2}
+    assert set(active_children()) <= others
     kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert kept["global_step"] == 2
     assert all(value.isfinite().all() for value in kept["state_dict"].values())

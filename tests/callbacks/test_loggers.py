@@ -16,6 +16,7 @@ from PIL import Image
 from atrous.callbacks.loggers.identity import identity
 from atrous.callbacks.loggers.recorder import Recorder
 from atrous.callbacks.loggers.sink import Run, Sample, Sink, Validation, flat
+from atrous.callbacks.loggers.tensorboard import TensorBoard
 from atrous.callbacks.loggers.wandb import Wandb
 from atrous.data.layouts.synthetic import LABELS
 from atrous.labels import LabelSet
@@ -305,3 +306,18 @@ def test_files_are_whole_and_readable_by_others(tmp_path):
     assert os.listdir(path.parent) == ["file"]
     (tmp_path / "plain").touch()
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_tensorboard_forgets_a_run_that_begins_once_more(tmp_path):
+    """As resume=auto does before the first checkpoint."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for offset in (0, 10):
+        logger = TensorBoard(tmp_path)
+        logger.begin(Run(tmp_path, "id", "name", None, (), {}, (), {}), 0)
+        for step in (1, 2, 3):
+            logger.values({"loss": step + offset}, step)
+        logger.end(0)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(each.step, each.value) for each in events.Scalars("loss")] == [(1, 11), (2, 12), (3, 13)]

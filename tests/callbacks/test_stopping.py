@@ -1,6 +1,7 @@
 import math
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,20 @@ def test_it_says_why_and_has_nothing_left_to_do(composed, tmp_path, capsys):
     assert train(composed("train", *options, "resume=auto")) == score
     assert why in capsys.readouterr().out
     assert (tmp_path / "last.ckpt").stat().st_mtime_ns == written
+
+
+def test_between_two_steps_of_the_optimizer_the_end_is_kept_too(composed, tmp_path):
+    """A validation after the fifth batch of an optimizer's step that takes two."""
+    options = (
+        *("model=unet_paper", "model.net.width=1", "callbacks=early_stopping", "callbacks.pictures=null"),
+        *("callbacks.early_stopping.min_delta=0.9", "callbacks.early_stopping.patience=1"),
+        *("trainer.max_steps=20", "trainer.accumulate_grad_batches=4", "trainer.val_check_interval=5"),
+    )
+    score = train(composed("train", *options))
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert kept["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["completed"] % 4
+    assert kept["callbacks"]["EarlyStopping"]["num_since"] == 1
+    assert train(composed("train", *options, "resume=auto")) == score  # nothing is left to do
 
 
 @pytest.mark.parametrize(

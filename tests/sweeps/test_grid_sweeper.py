@@ -37,7 +37,8 @@ def test_what_changes_nothing_of_a_run_makes_no_other_run():
 
 def test_the_command_line_wins_over_the_file(tmp_path):
     sweeper = GridSweeper({"seed": "0", "lr": "0.1,0.2"})
-    assert swept(sweeper, Launcher(tmp_path), "seed=1", "lr=0.3") == [0.3]
+    assert swept(sweeper, Launcher(tmp_path / "a"), "seed=1", "lr=0.3") == [0.3]
+    assert swept(sweeper, Launcher(tmp_path / "b"), "++lr=0.3,0.4") == [0.3, 0.4]
 
 
 def test_a_run_that_another_process_is_at_work_on_is_its_own(tmp_path):

@@ -10,7 +10,7 @@ from hydra.errors import InstantiationException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweepers import Launcher, swept
 
-from atrous.sweeps.folder import alone, claim, write_pruned
+from atrous.sweeps.folder import STUDY, alone, claim, read_outcomes, write_pruned
 from atrous.sweeps.search_space import distribution
 from atrous.sweeps.studies import PRUNER, stored
 from hydra_plugins.atrous_optuna import OptunaSweeper
@@ -173,3 +173,33 @@ def test_a_study_is_not_turned_round(tmp_path):
     swept(OptunaSweeper(1), Launcher(tmp_path), SPACE)
     with pytest.raises(ValueError, match="was begun with maximize; give this, or"):
         swept(OptunaSweeper(2, direction="minimize"), Launcher(tmp_path), SPACE)
+
+
+def test_a_line_that_a_full_disk_has_cut_does_not_spoil_the_next(tmp_path):
+    values = swept(OptunaSweeper(2, seed=0), Launcher(tmp_path), SPACE)
+    whole = (tmp_path / STUDY).read_bytes()
+    *lines, last = whole.splitlines(keepends=True)
+    (tmp_path / STUDY).write_bytes(b"".join(lines) + last[: len(last) // 2])  # in which trial 1 was told
+    assert states(tmp_path) == ["COMPLETE", "RUNNING"]
+    assert swept(OptunaSweeper(3, seed=0), Launcher(tmp_path), SPACE)[0] == values[1]
+    assert states(tmp_path) == ["COMPLETE"] * 3
+
+
+@pytest.mark.filterwarnings("ignore:BruteForceSampler is experimental")
+@pytest.mark.parametrize(
+    "sampler",
+    [{"_target_": "BruteForceSampler"}, {"_target_": "GridSampler", "search_space": {"lr": ["1", "2", "3"]}}],
+    ids=["brute", "grid"],
+)
+def test_samplers_that_end_when_they_have_tried_all(sampler, tmp_path):
+    chosen = sampler | {"_target_": f"optuna.samplers.{sampler['_target_']}", "seed": 0}
+    values = swept(OptunaSweeper(9, sampler=chosen), Launcher(tmp_path), "lr=1,2,3")
+    assert sorted(values) == [1, 2, 3]
+    assert swept(OptunaSweeper(9, sampler=chosen), Launcher(tmp_path), "lr=1,2,3") == []
+
+
+def test_the_command_line_wins_over_the_file_however_it_is_prefixed(tmp_path):
+    sweeper = OptunaSweeper(2, seed=0, params={"lr": "interval(0,1)", "width": "choice(1,2)"})
+    assert set(swept(sweeper, Launcher(tmp_path), "++lr=0.5")) <= {1, 2}
+    assert [each.given["++lr"] for each in read_outcomes(tmp_path)] == ["0.5"] * 2
+    assert "lr" not in read_outcomes(tmp_path)[0].given

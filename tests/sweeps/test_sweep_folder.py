@@ -1,6 +1,9 @@
 """What the folder of a sweep tells: outcomes, and who is at work on which run."""
 
+import errno
+import fcntl
 import math
+import os
 import subprocess
 import sys
 
@@ -77,19 +80,44 @@ def test_a_run_belongs_to_a_living_process_alone(tmp_path):
 
 
 def test_options_by_key():
-    options = ["optimizer.lr=0.1", "~callbacks.ema", "hydra.sweep.subdir=3", "a='b=c'"]
+    options = ["optimizer.lr=0.1", "~callbacks.ema", "hydra.sweep.subdir=3", "resume=auto", "a='b=c'"]
     assert given(options) == {"optimizer.lr": "0.1", "~callbacks.ema": "", "a": "'b=c'"}
 
 
 def test_a_folder_that_holds_a_sweep(tmp_path):
-    require_own(tmp_path / "new", None)
-    write_outcome(tmp_path, Outcome("0", {}))
-    require_own(tmp_path, "auto")
+    require_own(tmp_path / "new", None, "val/miou")
+    write_outcome(tmp_path, Outcome("0", {}))  # of before the metric was noted
+    write_outcome(tmp_path, Outcome("1", {}, metric="val/miou"))
+    require_own(tmp_path, "auto", "val/miou")
+    with pytest.raises(ValueError, match=r"objective=val/loss: the runs in .* are ordered by val/miou"):
+        require_own(tmp_path, "auto", "val/loss")
     with pytest.raises(ValueError, match=r"holds a sweep already; resume=auto goes on with it"):
-        require_own(tmp_path, None)
+        require_own(tmp_path, None, "val/miou")
     with pytest.raises(ValueError, match="holds a grid, and this is none"):
-        require_own(tmp_path, "auto", by_optuna=True)
+        require_own(tmp_path, "auto", "val/miou", by_optuna=True)
     (tmp_path / STUDY).touch()
-    require_own(tmp_path, "auto", by_optuna=True)
+    require_own(tmp_path, "auto", "val/miou", by_optuna=True)
     with pytest.raises(ValueError, match="holds a sweep by Optuna, and this is none"):
-        require_own(tmp_path, "auto")
+        require_own(tmp_path, "auto", "val/miou")
+
+
+def test_locks_as_nfs_gives_them(tmp_path, monkeypatch):
+    """A shared lock there is one on what may be read, an exclusive one on what may be written."""
+
+    def flock(file, how, own=fcntl.flock):
+        if not (file.readable() if how & fcntl.LOCK_SH else file.writable()):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        own(file, how)
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with alone(tmp_path), claim(tmp_path, "0"), hold(tmp_path, "0"):
+        assert is_held(tmp_path, "0")
+
+
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
+    def flock(file, how):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(ValueError, match=rf"hydra\.sweep\.dir={tmp_path}: its file system has no locks"):
+        hold(tmp_path, "0")

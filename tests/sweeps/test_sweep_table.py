@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.sweeps.folder import Outcome
+from atrous.sweeps.studies import of_outcomes
 from atrous.sweeps.table import columns, ordered, seeds, short, varied
 
 ROWS = [
@@ -40,6 +41,18 @@ def test_means_over_seeds_are_of_finished_runs_that_differ_in_nothing_else(sever
     assert group.num == len(several)
     assert group.mean == pytest.approx(statistics.fmean(several))
     assert group.deviation == pytest.approx(statistics.stdev(several))
+
+
+def test_how_a_run_was_gone_on_with_makes_no_other_options():
+    """As of a sweep that was stopped after its first run, and of which older versions kept resume too."""
+    later = {"resume": "auto", "data.num_workers": "4"}
+    rows = [
+        Outcome(str(seed), {"lr": "0.1", "seed": str(seed)} | (later if seed else {}), "finished", value)
+        for seed, value in enumerate((0.5, 0.6, 0.7))
+    ]
+    (group,) = seeds(rows)
+    assert (group.num, group.mean) == (3, pytest.approx(0.6))
+    assert {key for trial in of_outcomes(rows, "maximize").trials for key in trial.params} == {"seed"}
 
 
 def test_no_means_where_no_seed_was_given():

@@ -58,7 +58,8 @@ class Last(Checkpoint):
 
     It is written before each validation, so that one which is cut short costs no training, and after it; at
     the validation that ends the training only after it.  Where gradients are half gathered, it waits for the
-    optimizer's step.  Other callbacks' states are part of it: it belongs behind them.
+    optimizer's step, or the end of a training that stops between two: they are lost then.  Other callbacks'
+    states are part of it: it belongs behind them.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -71,8 +72,10 @@ class Last(Checkpoint):
     def save(self, trainer: L.Trainer) -> None:
         """Write it: between two batches, at a validation's start or end, or as soon as it is exact."""
         self._is_overdue = is_gathering(trainer)
-        if self._is_overdue:
-            return
+        if not self._is_overdue:
+            self._write(trainer)
+
+    def _write(self, trainer: L.Trainer) -> None:
         kept = {"previous": self.path.with_name(PREVIOUS)}
         trainer.save_checkpoint(self.path, weights_only=False, storage_options=kept)
         self.written = time.monotonic()
@@ -83,9 +86,9 @@ class Last(Checkpoint):
         self._step = trainer.global_step
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save, where no validation came after the last step."""
-        if self._step != trainer.global_step:
-            self.save(trainer)
+        """Save, where nothing was saved after the last step, or not all of it."""
+        if self._is_overdue or self._step != trainer.global_step:
+            self._write(trainer)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save, for a run that then begins with this validation."""

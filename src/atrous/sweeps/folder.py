@@ -27,18 +27,24 @@ class Outcome:
     run: the name of its folder.  given: its options, without secrets.
     state: running, stopped (nobody is at work on it), finished, pruned or failed.
     objective: nan: there is none.  Of a pruned run it is the last that was seen.
+    metric: what the objective is of, as val/miou; older sweeps did not note it.
     """
 
     run: str
     given: Mapping[str, str]
     state: str = RUNNING
     objective: float = math.nan
+    metric: str = ""
 
 
 def given(overrides: Sequence[str]) -> dict[str, str]:
-    """Options by their keys; one that takes something away, ~KEY, has no value."""
-    parts = [override.partition("=") for override in overrides]
-    return {key: value for key, _, value in parts if not key.lstrip("+~").startswith("hydra")}
+    """Options of a run by their keys; one that takes something away, ~KEY, has no value."""
+    found = {}
+    for key, _, value in (override.partition("=") for override in overrides):
+        bare = key.lstrip("+~")
+        if not bare.startswith("hydra") and bare != "resume":  # which tell of the sweep, not of a run
+            found[key] = value
+    return found
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:
@@ -91,7 +97,7 @@ def read_pruned(folder: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
-def require_own(folder: Path, resume: str | None, by_optuna: bool = False) -> None:
+def require_own(folder: Path, resume: str | None, metric: str, by_optuna: bool = False) -> None:
     """Raises ValueError: the folder holds a sweep, and this one would not go on with it."""
     has_study = (folder / STUDY).exists()
     if not has_study and not any(folder.glob(f"*/{OUTCOME}")):
@@ -106,13 +112,18 @@ def require_own(folder: Path, resume: str | None, by_optuna: bool = False) -> No
             f"hydra.sweep.dir={folder}: holds a {'sweep by Optuna' if has_study else 'grid'}, and this is "
             "none; give what it was begun with, or choose another folder"
         )
+    for known in {each.metric for each in read_outcomes(folder)} - {"", metric}:
+        raise ValueError(
+            f"objective={metric}: the runs in hydra.sweep.dir={folder} are ordered by {known}; give this, or "
+            "choose another folder"
+        )
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """While no other process looks who is at work on what, and chooses."""
     with _lock_file(folder, "choosing") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -120,18 +131,18 @@ def claim(folder: Path, run: str) -> IO[str] | None:
     """Claim a run until the file is closed; None: somebody is at work on it.  To be called ``alone``."""
     file = _lock_file(folder, run)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return None
-    fcntl.flock(file, fcntl.LOCK_SH)
+    _lock(file, fcntl.LOCK_SH)
     return file
 
 
 def hold(folder: Path, run: str) -> IO[str]:
     """Hold a run until the file is closed, beside the process that has claimed it and may end before."""
     file = _lock_file(folder, run)
-    fcntl.flock(file, fcntl.LOCK_SH)
+    _lock(file, fcntl.LOCK_SH)
     return file
 
 
@@ -143,7 +154,21 @@ def is_held(folder: Path, run: str) -> bool:
     return file is None
 
 
+def _lock(file: IO[str], how: int) -> None:
+    """Raises ValueError: there are no locks here.  Raises BlockingIOError: another process has it."""
+    try:
+        fcntl.flock(file, how)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        file.close()
+        raise ValueError(
+            f"hydra.sweep.dir={Path(file.name).parent.parent}: its file system has no locks "
+            f"({error.strerror}), by which processes share a sweep; choose a folder on another one"
+        ) from error
+
+
 def _lock_file(folder: Path, name: str) -> IO[str]:
     path = folder / ".locks" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("a")
+    return path.open("a+")  # to be read too: NFS gives nobody a shared lock on a file for writing alone

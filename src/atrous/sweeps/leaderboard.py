@@ -51,7 +51,8 @@ class Leaderboard(Callback):
         run = _run(config)
         self._held = hold(run.parent, run.name)
         if not is_finished(run):
-            write_outcome(run.parent, Outcome(run.name, options(config.hydra.overrides.task)))
+            given = options(config.hydra.overrides.task)
+            write_outcome(run.parent, Outcome(run.name, given, metric=config.objective))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Note what came of it."""
@@ -63,9 +64,10 @@ class Leaderboard(Callback):
         state = PRUNED_STATE if read_pruned(run) else FAILED if math.isnan(objective) else FINISHED
         if state == FINISHED or not is_finished(run):  # what was computed stays
             given = options(job_return.overrides or [])
-            write_outcome(run.parent, Outcome(run.name, given, state, objective))
+            write_outcome(run.parent, Outcome(run.name, given, state, objective, config.objective))
         if self._held is not None:
             self._held.close()
+            self._held = None  # launchers take a copy of this to other processes, and no file goes with it
         rows = ordered(read_outcomes(run.parent), _direction(config))
         write_whole(run.parent / LEADERBOARD, _table(rows))
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
@@ -33,6 +35,14 @@ def require_sweep(config: DictConfig, direction: str, **numbers: int | None) -> 
                 f"{override}: the runs of a sweep lie in folders of their numbers, by which it goes on; "
                 "leave it out"
             )
+
+
+def overrides(parser: OverridesParser, params: Mapping[str, str], arguments: Sequence[str]) -> list[Override]:
+    """The options of a sweep: its params, but for what the command line says of the same key, and these."""
+    said = parser.parse_overrides(list(arguments))
+    keys = {(each.key_or_group, each.package) for each in said}
+    own = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+    return [each for each in own if (each.key_or_group, each.package) not in keys] + said
 
 
 def options(job: Job) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from atrous.settings import settings
 from atrous.sweeps.folder import FINISHED, STUDY, Outcome
 from atrous.sweeps.table import varied
 
@@ -29,9 +30,11 @@ def stored(
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
+    from atrous.sweeps.journal import WholeLines
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = folder.absolute() / STUDY  # Optuna's lock is a link to it: a relative one leads nowhere, and stays
-    storage = JournalStorage(JournalFileBackend(str(path)))
+    storage = JournalStorage(JournalFileBackend(str(path), WholeLines(str(path))))
     if direction is None:
         return optuna.load_study(study_name=NAME, storage=storage, pruner=pruner)
     study = optuna.create_study(
@@ -55,7 +58,8 @@ def of_outcomes(outcomes: Sequence[Outcome], direction: Direction) -> "optuna.St
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     finished = [each for each in outcomes if each.state == FINISHED and not math.isnan(each.objective)]
-    typed = {key: _typed([each.given.get(key, "") for each in finished]) for key in varied(finished)}
+    keys = settings(dict.fromkeys(varied(finished)))  # but for what changes nothing of a run
+    typed = {key: _typed([each.given.get(key, "") for each in finished]) for key in keys}
     space: dict[str, BaseDistribution] = {
         key: CategoricalDistribution(sorted(set(found))) for key, found in typed.items()
     }

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from atrous.settings import settings
 from atrous.sweeps.folder import FINISHED, PRUNED_STATE, Outcome
 
 ORDER = (FINISHED, PRUNED_STATE)  # these first; a run that was pruned has an objective of less training
@@ -62,8 +63,8 @@ def seeds(outcomes: Sequence[Outcome]) -> list[Seeds]:
     groups: dict[tuple[tuple[str, str], ...], list[float]] = {}
     for each in outcomes:
         if each.state == FINISHED and "seed" in each.given:
-            others = tuple(sorted((key, value) for key, value in each.given.items() if key != "seed"))
-            groups.setdefault(others, []).append(each.objective)
+            others = sorted((key, value) for key, value in settings(each.given).items() if key != "seed")
+            groups.setdefault(tuple(others), []).append(each.objective)
     return [
         Seeds(dict(key), statistics.mean(found), statistics.stdev(found), len(found))
         for key, found in groups.items()

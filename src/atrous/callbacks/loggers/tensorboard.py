@@ -29,7 +29,7 @@ class TensorBoard(Sink):
 
     def begin(self, run: Run, step: int) -> None:
         """Open a file, with the config as a text and as hyper-parameters."""
-        self._writer = self._make(str(self.folder), purge_step=step + 1 if step else None)
+        self._writer = self._make(str(self.folder), purge_step=step + 1)
         about = {"name": run.name, "tags": list(run.tags), "code": dict(run.code), "config": dict(run.config)}
         self._writer.add_text("config", f"```json\n{json.dumps(about, indent=2, default=str)}\n```", step)
         self._log_hyperparameters(run.config)
