@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -189,9 +190,12 @@ def test_a_shell_completes_commands_and_choices(tmp_path):
             COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _atrous_complete 2> /dev/null; echo "${COMPREPLY[@]}"; }
         eval "$(atrous -sc install=bash)"
         ask atrous exp; ask atrous train model=d; ask python train.py optimizer.l
+        ask $1/train_env/atrous train model=fp
     """
+    (tmp_path / "train_env").mkdir()  # the command's name in the program's own path
+    shutil.copy(program, tmp_path / "train_env")
     done = subprocess.run(
-        ["bash", "-c", asked],
+        ["bash", "-c", asked, "bash", tmp_path],
         cwd=CHECKOUT,
         env={**os.environ, "PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
@@ -202,6 +206,7 @@ def test_a_shell_completes_commands_and_choices(tmp_path):
         "export export-weights",
         "model=deeplabv3 model=deeplabv3_mobilenet_v3 model=deeplabv3plus model=dilated_unet model=dpt",
         "optimizer.lr=",
+        "model=fpn",
     ]
 
 

@@ -83,6 +83,8 @@ def test_what_only_sounds_like_a_secret_stays():
     assert build.redacted({"secrets": {"a": 1, "b": ["x"]}}) == {
         "secrets": {"a": "<redacted>", "b": ["<redacted>"]}
     }
+    address = {"uri": "https://me:hunter2@there:80/a@b", "plain": "https://there:80/a@b"}
+    assert build.redacted(address) == address | {"uri": "https://<redacted>@there:80/a@b"}
     assert build.redacted({"token": "${oc.env:TOKEN}"}) == {"token": "${oc.env:TOKEN}"}
 
 

@@ -16,14 +16,14 @@ SCRIPT = """_atrous_complete() {
         python*|*/python*)
             case "${words[1]}" in
                 train.py|*/train.py|evaluate.py|*/evaluate.py)
-                    ask=("${words[0]}" "${words[1]}"); line="${line#*"${words[1]}"}" ;;
+                    ask=("${words[0]}" "${words[1]}"); line="${line#*"${words[0]}"*"${words[1]}"}" ;;
                 *) COMPREPLY=(); return ;;
             esac ;;
         *)
             if (( COMP_CWORD < 2 )); then
                 COMPREPLY=($(compgen -W "%s" -- "${COMP_WORDS[COMP_CWORD]}")); compopt +o nospace; return
             fi
-            ask=("${words[0]}" "${words[1]}"); line="${line#*"${words[1]}"}" ;;
+            ask=("${words[0]}" "${words[1]}"); line="${line#*"${words[0]}"*"${words[1]}"}" ;;
     esac
     COMPREPLY=($(compgen -W "$(COMP_LINE="atrous$line" "${ask[@]}" -sc query=bash 2> /dev/null)" \\
         -X '*[=.]_*' -- "${COMP_WORDS[COMP_CWORD]}"))

@@ -12,6 +12,8 @@ import atrous
 from atrous.commands.evaluate import evaluate
 from atrous.commands.predict import predict
 from atrous.commands.score import score
+from atrous.prediction import video
+from atrous.prediction.video import opened
 
 EVERYTHING = "write=[indices,raw_ids,colors,overlays,coco,geojson,probabilities]"
 
@@ -30,7 +32,7 @@ def test_everything_is_written_and_what_cannot_be_read_is_listed(command, varied
     (given / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     where = (f"checkpoint={varied}", "input=given", "output=out", "device=cpu")
     said = command.fail("-m", "atrous", "predict", *where, EVERYTHING, "batch_size=2")
-    assert "1 of 8 inputs could not be read to their end; out/predictions.json lists them" in said
+    assert "1 of 8 inputs were not predicted to their end; out/predictions.json lists them" in said
     assert "cut.jpg: cannot be read as a picture" in said
     output = tmp_path / "out"
     content = json.loads((output / "predictions.json").read_text())
@@ -54,7 +56,9 @@ def test_everything_is_written_and_what_cannot_be_read_is_listed(command, varied
         assert sum(feature["properties"]["area"] for feature in features) == indices.size
         assert all(ring[0] == ring[-1] for each in features for ring in each["geometry"]["coordinates"])
     coco = json.loads((output / "coco.json").read_text())
-    assert [image["file_name"] for image in coco["images"]] == [each["input"] for each in content["pictures"]]
+    files = [image["file_name"] for image in coco["images"]]  # under the folder, as readers of COCO join them
+    assert [f"given/{file}" for file in files] == [each["input"] for each in content["pictures"]]
+    assert not (output / "coco.json.part").exists()
     assert sum(each["area"] for each in coco["annotations"]) == len(names) * 64 * 64
     assert [each["id"] for each in coco["annotations"]] == list(range(1, len(coco["annotations"]) + 1))
     assert coco["categories"][1] == {"id": 2, "name": model.labels.classes[1]}
@@ -118,6 +122,8 @@ def test_a_video_is_written(varied, tmp_path):
         ),
         (["windows_above=-3"], "windows_above=-3: expected a number of pixels"),
         (["device=3"], "device=3: expected a text"),
+        (["frames=true"], "frames= and seconds= are for videos"),
+        (["input=drive.mp4", "write=[coco]"], "write=: of a video .* add frames=true"),
     ],
 )
 def test_wrong_options_are_told(varied, val_images, tmp_path, options, said):
@@ -146,3 +152,19 @@ def test_what_is_missing_is_told(varied, tmp_path, options, said):
     given = dict(option.format(varied).split("=") for option in options)
     with pytest.raises((ValueError, InterpolationResolutionError), match=said):
         _predict_folder(given.get("checkpoint"), given.get("input"), given.get("output"))
+
+
+def test_no_file_holds_the_password_of_a_camera(varied, tmp_path, monkeypatch):
+    """Neither one of the environment, nor one of an address."""
+    av = pytest.importorskip("av")
+    monkeypatch.setenv("ADDRESS", "rtsp://me:hunter2@there/1")
+    monkeypatch.setattr(
+        video, "opened", lambda given: opened("testsrc=size=32x32:rate=10", format_name="lavfi")
+    )
+    for number, given in enumerate(("${oc.env:ADDRESS}", "rtsp://me:hunter2@there/1")):
+        output = tmp_path / str(number)
+        output.mkdir()
+        content = predicted(output, varied, f"'{given}'", "seconds=0.2")
+        assert content["pictures"][0]["input"] == given.replace("me:hunter2", "<redacted>")
+        assert b"hunter2" not in b"".join(path.read_bytes() for path in output.rglob("*") if path.is_file())
+    assert av

@@ -10,6 +10,7 @@ from torch import nn
 from atrous.checkpoint import Checkpoint
 from atrous.exporting.formats import recording
 from atrous.exporting.graph import graph_of, metadata
+from atrous.exporting.to_onnx import write_onnx
 from atrous.exporting.to_torch import TorchScript, run_by
 from atrous.inference import Inference
 from atrous.labels import label_set
@@ -35,6 +36,7 @@ def test_labels_are_those_of_prediction():
     made = module()
     images = pictures(2, 33, 50)
     labels, logits = run_by(graph_of(made))(images)
+    assert not graph_of(made)(torch.from_numpy(images))[1].requires_grad  # called as users call a file
     with torch.inference_mode():
         seen = torch.from_numpy(images).permute(0, 3, 1, 2)
         expected, soft = made.soft(seen)
@@ -94,3 +96,10 @@ def test_a_network_that_cannot_be_recorded_is_one_sentence(tmp_path):
         recording("x", made.net),
     ):
         raise KeyError
+
+
+def test_an_opset_that_torch_does_not_write_is_told(tmp_path):
+    pytest.importorskip("onnxscript")
+    write_onnx(graph_of(module()), tmp_path / "net.onnx", 19)
+    with pytest.raises(ValueError, match=r"format\.opset=13: torch writes this network in opset 18"):
+        write_onnx(graph_of(module()), tmp_path / "net.onnx", 13)

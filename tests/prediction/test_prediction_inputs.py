@@ -46,6 +46,7 @@ def test_folders_patterns_and_files(tmp_path):
     assert [each.name for each in find_pictures(f"{tmp_path}/notes.txt")] == ["notes"]
     with pytest.raises(ValueError, match=r"input=nowhere: no such file or folder; expected"):
         find_pictures("nowhere")
+    assert [each.relative for each in find_pictures(str(tmp_path))] == ["a.jpg", "a.png", "deep/b.JPG"]
     (tmp_path / "deep" / "b.JPG").unlink()
     with pytest.raises(ValueError, match=r"no picture; expected .*\*\.png.*a video is given by itself"):
         find_pictures(str(tmp_path / "deep"))
@@ -54,3 +55,11 @@ def test_folders_patterns_and_files(tmp_path):
 def test_videos_and_cameras_are_known_by_what_is_given():
     assert all(map(is_video, ("a.MP4", "camera", "camera:1", "rtsp://here/1")))
     assert not any(map(is_video, ("a.png", "cameras", "folder")))
+
+
+def test_a_folder_whose_name_is_a_pattern_too(tmp_path):
+    for folder in ("photos[1]", "photos1"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{folder[-1]}.png").write_bytes(b"")
+    (found,) = find_pictures(str(tmp_path / "photos[1]"))
+    assert found.path == tmp_path / "photos[1]" / "].png"

@@ -1,12 +1,19 @@
 """atrous.load(...).predict: what evaluate predicts, of pictures of any kind."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
+import torch
 from conftest import compose_command
 from PIL import Image
 
 import atrous
 from atrous.commands.evaluate import evaluate
+from atrous.prediction.inputs import Found, find_pictures
+from atrous.prediction.pictures import predict_pictures
+from atrous.prediction.writers import Coco
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +143,59 @@ def test_a_config_that_names_other_things_is_refused(small_run, tmp_path):
     torch.save(content, tmp_path / "harm.ckpt")
     with pytest.raises(ValueError, match="none of the parts that it may build"):
         atrous.load(tmp_path / "harm.ckpt")
+
+
+class Small:
+    """A network of which the memory holds one small picture at a time."""
+
+    def __init__(self, own, most):
+        self.own, self.most = own, most
+
+    def __call__(self, batch, inference):
+        if batch[:, 0].numel() > self.most:
+            raise torch.OutOfMemoryError
+        return self.own(batch, inference)
+
+
+def test_what_the_memory_does_not_hold_is_listed_and_ends_nothing(model, pictures, tmp_path, monkeypatch):
+    for path in pictures[:3]:
+        shutil.copy(path, tmp_path)
+    Image.open(pictures[0]).resize((128, 128)).save(tmp_path / "large.png")
+    monkeypatch.setattr(model.module, "predict", Small(model.module.predict, 64 * 64))
+    found, writer = find_pictures(str(tmp_path)), Coco()
+    (tmp_path / "out").mkdir()
+    said, (told,) = predict_pictures(model, found, [writer], tmp_path / "out", 4)
+    assert [each["name"] for each in said] == ["0000", "0001", "0002"]
+    assert told["input"] == str(tmp_path / "large.png")
+    assert "too little memory on cpu; predict in windows (inference=slide)" in told["reason"]
+    assert len(json.loads((tmp_path / "out" / "coco.json").read_text())["images"]) == 3
+    with pytest.raises(ValueError, match=r"2 pictures of 64x64: .* fewer at once \(batch_size=1\)"):
+        model.predict(pictures[:2])
+
+
+def test_an_interruption_keeps_what_was_predicted(model, pictures, tmp_path, monkeypatch):
+    seen = []
+
+    def interrupted(images, own=model.label):
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(images)
+        return own(images)
+
+    monkeypatch.setattr(model, "label", interrupted)
+    found = [Found(path, path.name, path.stem) for path in pictures]
+    said, left = predict_pictures(model, found, [Coco()], tmp_path, 2)
+    assert [each["name"] for each in said] == ["0000", "0001"]
+    assert [each["input"] for each in left] == list(map(str, pictures[2:]))
+    assert {each["reason"] for each in left} == {"interrupted before it"}
+    assert len(json.loads((tmp_path / "coco.json").read_text())["images"]) == 2
+
+
+def test_a_cut_file_that_pillow_opened_is_told(model, pictures, tmp_path):
+    content = pictures[0].read_bytes()
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    with (
+        Image.open(tmp_path / "cut.png") as image,
+        pytest.raises(ValueError, match="the picture cannot be read"),
+    ):
+        model.predict(image)

@@ -31,6 +31,7 @@ def drive(tmp_path_factory):
         stream.width, stream.height, stream.pix_fmt = 62, 48, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.set_display_rotation(90)
+        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
         for number, when in enumerate(TIMES):
             image = np.full((48, 62, 3), 10 * number, np.uint8)
             image[:, 31:] = 200  # counterclockwise by a quarter, right becomes up
@@ -57,6 +58,7 @@ def test_times_and_rotation_are_kept_and_frames_written(model, drive, tmp_path):
     assert said["frames"] == len(TIMES)
     found, stream = frames_of(tmp_path / "drive.mp4")
     assert stream.codec_context.name == "h264"
+    assert stream.sample_aspect_ratio == Fraction(1, 2)  # turned with the picture
     assert [1000 * when for when, _ in found] == TIMES
     assert [image.shape for _, image in found] == [(62, 48, 3)] * len(TIMES)
     for number, (_, image) in enumerate(found):  # opacity 0: the pictures themselves
@@ -138,8 +140,16 @@ def test_a_video_that_ends_early_is_told(model, tmp_path):
             image = noise.integers(0, 256, (32, 32, 3), dtype=np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
+    later = tmp_path / "later.mkv"  # as a piece of a longer one: its times begin at 50 seconds
+    with av.open(str(whole)) as source, av.open(str(later), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts + 50_000, packet.dts + 50_000, stream
+                target.mux(packet)
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     assert video.predict_video(model, str(whole), [], tmp_path / "a", 8, 0.5)[1] == []
+    assert video.predict_video(model, str(later), [], tmp_path / "a", 8, 0.5)[1] == []
     assert video.predict_video(model, str(half), [], tmp_path / "c", 8, 0.5, seconds=1)[1] == []
     (said,), (told,) = video.predict_video(model, str(half), [], tmp_path / "b", 8, 0.5)
     assert 20 < said["frames"] < 40

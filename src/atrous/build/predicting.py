@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from atrous.build.network import evaluation_module
@@ -36,6 +37,16 @@ def require_prediction(cfg: DictConfig) -> None:
     ):
         raise ValueError(f"seconds={seconds}: expected a time above 0, or null")
     _require_new(Path(cfg.paths.output), Path(cfg.input))
+
+    from atrous.prediction.inputs import is_video
+
+    options = [option.lstrip("+~") for option in HydraConfig.get().overrides.task]
+    if is_video(cfg.input) and not cfg.frames and any(each.startswith("write") for each in options):
+        raise ValueError(
+            "write=: of a video this is how each frame is written: add frames=true, or leave it out"
+        )
+    if not is_video(cfg.input) and (cfg.frames or seconds is not None):
+        raise ValueError(f"input={cfg.input}: frames= and seconds= are for videos; leave them out")
 
     from atrous.prediction.writers import require_opacity
 

@@ -13,6 +13,7 @@ from atrous.build.options import plain
 
 REDACTED = "<redacted>"
 ENDINGS = r"(password|passwd|passphrase|secrets?|credentials?|token|(api|access|private|secret)_?key)$"
+LOGIN = r"://[^/@\s:]*:[^/@\s]+@"  # of an address
 _MARKER = object()
 
 
@@ -22,7 +23,7 @@ def is_secret(key: object) -> bool:
 
 
 def redacted(value: Any, secret: bool = False) -> Any:
-    """Plain data with its secrets, known by their keys, as ``<redacted>``.
+    """Plain data with its secrets as ``<redacted>``: known by their keys, and the logins of addresses.
 
     An interpolation stays: it says where a secret is found, not what it is.
     """
@@ -31,7 +32,9 @@ def redacted(value: Any, secret: bool = False) -> Any:
     if isinstance(value, list):
         return [redacted(inner, secret) for inner in value]
     free = value is None or isinstance(value, bool) or re.fullmatch(r"\$\{.*\}", str(value))
-    return REDACTED if secret and not free else value
+    if secret and not free:
+        return REDACTED
+    return re.sub(LOGIN, f"://{REDACTED}@", value) if isinstance(value, str) else value
 
 
 def without_secrets(arguments: Iterable[str]) -> tuple[str, ...]:

@@ -27,8 +27,9 @@ def predict(cfg: DictConfig) -> None:
     writers = build.writers(cfg)
     stored = checkpoint.read(cfg.checkpoint, cfg.weights)
     predictor = build.predictor(stored, cfg.device, cfg.inference, cfg.windows_above, cfg.allow)
+    shown = build.shown(cfg)
     about = {
-        "checkpoint": str(build.shown(cfg)["checkpoint"]),
+        "checkpoint": str(shown["checkpoint"]),
         "step": stored.step,
         "weights": stored.weights,
         "device": str(predictor.device),
@@ -38,7 +39,7 @@ def predict(cfg: DictConfig) -> None:
     if video:
         chosen = writers if cfg.frames else []
         said, unreadable = predict_video(
-            predictor, cfg.input, chosen, output, cfg.batch_size, cfg.opacity, cfg.seconds
+            predictor, cfg.input, chosen, output, cfg.batch_size, cfg.opacity, cfg.seconds, shown["input"]
         )
     else:
         said, unreadable = predict_pictures(predictor, found, writers, output, cfg.batch_size)
@@ -46,7 +47,7 @@ def predict(cfg: DictConfig) -> None:
     (output / build.PREDICTED).write_text(json.dumps(content, indent=2) + "\n")
     if unreadable:
         raise ValueError(
-            f"{len(unreadable)} of {len(said) + len(unreadable)} inputs could not be read to their end; "
+            f"{len(unreadable)} of {len(said) + len(unreadable)} inputs were not predicted to their end; "
             f"{Path(cfg.output, build.PREDICTED)} lists them, the first: {unreadable[0]['reason']}"
         )
     print(f"{len(said)} predicted with the {stored.weights} weights, in {cfg.output}")

@@ -43,7 +43,8 @@ def graph_of(module: SegmentationModule) -> Graph:
     Raises ValueError: as ``require_whole``.
     """
     require_whole(module.inference)
-    return Graph(copy.deepcopy(module.net), module.mean.clone(), module.std.clone()).eval()
+    graph = Graph(copy.deepcopy(module.net), module.mean.clone(), module.std.clone())
+    return graph.eval().requires_grad_(False)  # a file is run without torch.no_grad() too
 
 
 def require_whole(inference: Inference) -> None:

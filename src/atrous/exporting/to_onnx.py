@@ -89,6 +89,9 @@ def write_onnx(graph: Graph, path: Path, opset: int) -> None:
         assert program is not None
         program.save(path)
         onnx.checker.check_model(path, full_check=True)
+    (written,) = (each.version for each in onnx.load(path).opset_import if not each.domain)
+    if written != opset:
+        raise ValueError(f"format.opset={opset}: torch writes this network in opset {written}; give this one")
 
 
 def session(path: Path, num_threads: int) -> Run:

@@ -16,9 +16,10 @@ CAMERA = "camera"
 
 
 class Found(NamedTuple):
-    """A picture's file, and the name of its prediction: folders and stem, with / between."""
+    """A picture's file.  relative: below the input, with / between.  name: of its prediction, as short."""
 
     path: Path
+    relative: str
     name: str
 
 
@@ -39,9 +40,10 @@ def find_pictures(given: str, key: str = "input") -> list[Found]:
     Raises ValueError: there is none.
     """
     if os.path.isfile(given):
-        return [Found(Path(given), Path(given).stem)]
+        return [Found(Path(given), Path(given).name, Path(given).stem)]
     if os.path.isdir(given):
-        root, paths = Path(given), [Path(found) for found in _files(Path(given) / "**" / "*")]
+        everything = Path(glob.escape(given)) / "**" / "*"
+        root, paths = Path(given), [Path(found) for found in _files(everything)]
     elif glob.has_magic(given):
         root, paths = _fixed(given), [Path(found) for found in _files(Path(given))]
     else:
@@ -57,7 +59,7 @@ def find_pictures(given: str, key: str = "input") -> list[Found]:
             + hint
         )
     relative = [path.relative_to(root).as_posix() for path in pictures]
-    return [Found(path, name) for path, name in zip(pictures, names(relative), strict=True)]
+    return [Found(*each) for each in zip(pictures, relative, names(relative), strict=True)]
 
 
 def names(paths: Sequence[str]) -> list[str]:

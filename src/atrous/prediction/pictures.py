@@ -14,7 +14,7 @@ from rich.progress import Progress
 from atrous.background import NUM_THREADS, Background
 from atrous.labels import LabelSet
 from atrous.prediction.inputs import Found
-from atrous.prediction.predictor import Predictor, batches, pixels_of
+from atrous.prediction.predictor import Predictor, TooLarge, batches, pixels_of
 from atrous.prediction.writers import Predicted, Writer
 
 Pixels = NDArray[np.uint8]
@@ -25,9 +25,10 @@ Result = TypeVar("Result")
 def predict_pictures(
     predictor: Predictor, found: Sequence[Found], writers: Sequence[Writer], output: Path, batch_size: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Predict every picture that can be read.
+    """Predict every picture that can be read, and that the memory holds.
 
-    Returns what predictions.json says of each, and of those that could not be read, in their order.
+    Ctrl-C ends it: what was predicted until then is whole.
+    Returns what predictions.json says of each, and of those that were not predicted, in their order.
     """
     said: dict[str, dict[str, Any]] = {}
     unreadable: list[dict[str, str]] = []
@@ -37,17 +38,22 @@ def predict_pictures(
         def readable() -> Iterator[tuple[Found, Pixels]]:
             for each, image in ahead(_read, found, readers, 2 * batch_size):
                 if isinstance(image, ValueError):
-                    unreadable.append({"input": str(each.path), "reason": str(image)})
+                    unreadable.append(_not_predicted(each, str(image)))
                     progress.advance(task)
                 else:
                     yield each, image
 
         writing: Background[None] = Background()
-        for some in batches(readable(), lambda each: each[1].shape, batch_size):
-            for predicted in _predicted(predictor, some, writers):
-                said[predicted.name] = _about(predicted, predictor)
-                writing.submit(predicted.name, partial(_write, writers, output, predicted))
-            progress.advance(task, len(some))
+        try:
+            for some in batches(readable(), lambda each: each[1].shape, batch_size):
+                for predicted in _predicted(predictor, some, writers, unreadable):
+                    writing.submit(predicted.name, partial(_write, writers, output, predicted))
+                    said[predicted.name] = _about(predicted, predictor)
+                progress.advance(task, len(some))
+        except KeyboardInterrupt:
+            known = {each["input"] for each in unreadable}
+            left = [each for each in found if each.name not in said and str(each.path) not in known]
+            unreadable += [_not_predicted(each, "interrupted before it") for each in left]
         writing.finish()
     for writer in writers:
         writer.finish(output, predictor.labels)
@@ -87,16 +93,33 @@ def shares(indices: Pixels, labels: LabelSet) -> dict[str, float]:
 
 
 def _predicted(
-    predictor: Predictor, some: Sequence[tuple[Found, Pixels]], writers: Sequence[Writer]
+    predictor: Predictor,
+    some: Sequence[tuple[Found, Pixels]],
+    writers: Sequence[Writer],
+    unreadable: list[dict[str, str]],
 ) -> Iterator[Predicted]:
+    """Of those that the memory does not hold together each alone; what it does not hold alone is listed."""
     try:
         indices, soft = predict_images(predictor, [image for _, image in some], writers)
+    except TooLarge as error:
+        if len(some) == 1:
+            unreadable.append(_not_predicted(some[0][0], f"{some[0][0].path}: {error}"))
+            return
+        for alone in some:
+            yield from _predicted(predictor, [alone], writers, unreadable)
+        return
     except ValueError as error:
         error.add_note(f"pictures {', '.join(str(each.path) for each, _ in some)}")
         raise
     for place, (each, image) in enumerate(some):
         own = None if soft is None else soft[place]
-        yield Predicted(str(each.path), each.name, image, indices[place], own, predictor.labels)
+        yield Predicted(
+            str(each.path), each.relative, each.name, image, indices[place], own, predictor.labels
+        )
+
+
+def _not_predicted(found: Found, reason: str) -> dict[str, str]:
+    return {"input": str(found.path), "reason": reason}
 
 
 def _read(found: Found) -> Pixels | ValueError:

@@ -29,6 +29,10 @@ Item = TypeVar("Item")
 WINDOW, STRIDE = (1024, 1024), (768, 768)
 
 
+class TooLarge(ValueError):
+    """Pictures that the memory does not hold."""
+
+
 class Predictor:
     """Predicts as ``atrous evaluate`` does: in float32, at the picture's own size.
 
@@ -117,9 +121,14 @@ class Predictor:
             with torch.inference_mode(), _exact(self.device):
                 return function(batch, self._inference((height, width)))
         except torch.OutOfMemoryError as error:
-            raise ValueError(
-                f"{len(images)} pictures of {width}x{height}: too little memory on {self.device}; predict in "
-                "windows (inference=slide), or fewer at once (batch_size=1)"
+            if len(images) > 1:
+                hint = "predict fewer at once (batch_size=1)"
+            elif self._inference((height, width)).window is None:
+                hint = "predict in windows (inference=slide)"
+            else:
+                hint = "predict fewer windows at once (inference.window_batch=1), or on device=cpu"
+            raise TooLarge(
+                f"{len(images)} pictures of {width}x{height}: too little memory on {self.device}; {hint}"
             ) from error
 
 
@@ -144,7 +153,10 @@ def pixels_of(image: Picture) -> Pixels:
         require_local(image, "picture")
         return read_shown(Path(image))
     if isinstance(image, Image.Image):
-        return shown(image)
+        try:
+            return shown(image)
+        except OSError as error:  # it is read from its file only now
+            raise ValueError(f"the picture cannot be read ({error})") from error
     if not isinstance(image, np.ndarray):
         raise ValueError(
             f"a picture as {type(image).__name__}; expected a path, a Pillow picture or an array"

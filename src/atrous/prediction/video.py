@@ -26,11 +26,16 @@ MICROSECONDS = 1_000_000  # a second, FFmpeg's clock of whole files
 
 
 class Frame(NamedTuple):
-    """image: uint8 (H, W, 3), upright.  time, end: when it is shown, in units of the source's clock."""
+    """image: uint8 (H, W, 3), upright.
+
+    time, end: when it is shown, in units of the source's clock.
+    aspect: how wide a pixel is shown, of its height.
+    """
 
     image: Pixels
     time: int
     end: int
+    aspect: Fraction = Fraction(1)
 
 
 class Source(NamedTuple):
@@ -55,9 +60,11 @@ def predict_video(
     batch_size: int,
     opacity: float,
     seconds: float | None = None,
+    called: str | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Write the video with the classes' colours over it, and by ``writers`` each frame of it.
 
+    called: what stands in what is written for an input that holds a password; None: the input itself.
     Ctrl-C ends it: what was predicted until then is a whole video.
     Returns what predictions.json says of it, and what could not be read.
     Raises ValueError: it cannot be opened, or there is no such camera.
@@ -68,20 +75,22 @@ def predict_video(
         else ("stream" if given.startswith(STREAMS) else Path(given).stem)
     )
     unreadable: list[dict[str, str]] = []
+    called = called or given
     path = output / f"{name}.mp4"
     number = 0
     with opened(given) as source, Progress(transient=True) as progress, suppress(KeyboardInterrupt):
         task = progress.add_task("predict", total=source.num_frames)
         with closing_video(path, source) as write:
-            frames = _readable(source, given, unreadable)
+            frames = _readable(source, called, unreadable)
             for some in _batches(_until(frames, source.clock, seconds), batch_size):
                 images = [frame.image for frame in some]
                 indices, soft = predict_images(predictor, images, writers)
                 for place, frame in enumerate(some):
-                    write(predictor.overlay(frame.image, indices[place], opacity), frame.time)
+                    write(predictor.overlay(frame.image, indices[place], opacity), frame)
                     own = None if soft is None else soft[place]
                     predicted = Predicted(
-                        f"{given}#{number}",
+                        f"{called}#{number}",
+                        f"{name}#{number}",
                         f"{name}/{number:06d}",
                         frame.image,
                         indices[place],
@@ -95,8 +104,8 @@ def predict_video(
     for writer in writers:
         writer.finish(output, predictor.labels)
     if not number and not unreadable:
-        unreadable.append({"input": given, "reason": f"{given}: holds no frames"})
-    said = {"input": given, "name": name, "frames": number, "frames_per_second": float(source.rate)}
+        unreadable.append({"input": called, "reason": f"{called}: holds no frames"})
+    said = {"input": called, "name": name, "frames": number, "frames_per_second": float(source.rate)}
     return ([said] if number else []), unreadable
 
 
@@ -142,8 +151,10 @@ def _frames(container: Any, stream: Any, rate: Fraction) -> Iterator[Frame]:
         size = size or {"width": frame.width, "height": frame.height}
         image = frame.to_ndarray(format="rgb24", **size)
         last = max(last + 1, frame.pts) if frame.pts is not None else last + step
-        upright = np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
-        yield Frame(upright, last, last + (frame.duration or step))
+        turns = round(frame.rotation / 90)
+        upright = np.ascontiguousarray(np.rot90(image, turns))
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        yield Frame(upright, last, last + (frame.duration or step), 1 / aspect if turns % 2 else aspect)
 
 
 @contextmanager
@@ -172,7 +183,7 @@ def _shots(camera: Any) -> Iterator[Frame]:
         yield Frame(cv2.cvtColor(shot[1], cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False), last, last + 1)
 
 
-def _readable(source: Source, given: str, unreadable: list[dict[str, str]]) -> Iterator[Frame]:
+def _readable(source: Source, called: str, unreadable: list[dict[str, str]]) -> Iterator[Frame]:
     """The frames up to one that is damaged, or to an end that comes early: both are listed."""
     from av.error import FFmpegError
 
@@ -182,14 +193,14 @@ def _readable(source: Source, given: str, unreadable: list[dict[str, str]]) -> I
             begin, end = (frame.time if begin is None else begin), frame.end
             yield frame
     except FFmpegError as error:
-        unreadable.append({"input": given, "reason": f"{given}: damaged ({error.strerror})"})
+        unreadable.append({"input": called, "reason": f"{called}: damaged ({error.strerror})"})
         return
     if begin is None or end is None or source.length is None:
         return
-    shown = float((end - begin) * source.clock)
+    shown = float(max(end - begin, end) * source.clock)  # some files count from 0, wherever they begin
     if shown < source.length - SLACK:
-        said = f"{given}: ends after {shown:.1f} of {source.length:.1f} seconds; the rest is missing"
-        unreadable.append({"input": given, "reason": said})
+        said = f"{called}: ends after {shown:.1f} of {source.length:.1f} seconds; the rest is missing"
+        unreadable.append({"input": called, "reason": said})
 
 
 def _until(frames: Iterator[Frame], clock: Fraction, seconds: float | None) -> Iterator[Frame]:
@@ -208,13 +219,13 @@ def _batches(frames: Iterator[Frame], batch_size: int) -> Iterator[list[Frame]]:
 
 @contextmanager
 def closing_video(path: Path, source: Source) -> Iterator[Any]:
-    """write(image, time): a frame, uint8 (H, W, 3), of an H.264 video at the source's times."""
+    """write(image, frame): uint8 (H, W, 3) in the place of a frame of the source, as H.264."""
     av = pyav()
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     stream: Any = None
     with av.open(str(path), "w") as container:
 
-        def write(image: Pixels, when: int) -> None:
+        def write(image: Pixels, shown: Frame) -> None:
             nonlocal stream
             height, width = image.shape[:2]
             if stream is None:
@@ -226,9 +237,10 @@ def closing_video(path: Path, source: Source) -> Iterator[Any]:
                     "yuv420p",
                 )
                 stream.codec_context.time_base = source.clock
+                stream.codec_context.sample_aspect_ratio = shown.aspect
             even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
             frame = av.VideoFrame.from_ndarray(even, format="rgb24")
-            frame.pts, frame.time_base = when, source.clock
+            frame.pts, frame.time_base = shown.time, source.clock
             container.mux(stream.encode(frame))
 
         try:

@@ -1,9 +1,11 @@
 """How a prediction is written: a file a picture, or one for all."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,12 +23,13 @@ Pixels = NDArray[np.uint8]
 class Predicted(NamedTuple):
     """A picture and what was predicted of it.
 
-    file: the picture's path.  name: of the prediction, with / between folders.
+    file: the picture's path.  relative: below the input.  name: of the prediction.  With / between folders.
     image: uint8 (H, W, 3), as it is shown.  indices: uint8 (H, W).
     probabilities: float32 (C, H, W), or None: no writer needs them.
     """
 
     file: str
+    relative: str
     name: str
     image: Pixels
     indices: Pixels
@@ -160,15 +163,15 @@ class Coco:
     """One COCO file of all pictures: an annotation a region, a category a class, counted from 1.
 
     A region without holes is a polygon; one with holes is run lengths, since COCO's polygons have none.
+    Until the end the annotations lie in a file beside it: of many pictures they are more than memory holds.
     min_area: pixels of the smallest region that is written.
     """
 
     min_area: int = 1
     file: str = "coco.json"
     needs_probabilities: bool = False
-    _pictures: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = field(
-        default_factory=dict, repr=False
-    )
+    _pictures: dict[str, tuple[dict[str, Any], int, int]] = field(default_factory=dict, repr=False)
+    _alone: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         """Raises ValueError: no number of pixels."""
@@ -178,21 +181,34 @@ class Coco:
         """Keep the picture's annotations."""
         height, width = predicted.indices.shape
         found = regions(predicted.indices, predicted.labels.num_classes, self.min_area)
-        annotations = [_annotation(region, height, width) for region in found]
-        image = {"file_name": predicted.file, "width": width, "height": height}
-        self._pictures[predicted.name] = (image, annotations)
+        lines = [json.dumps(_annotation(region, height, width)) + "\n" for region in found]
+        text = "".join(lines).encode()
+        image = {"file_name": predicted.relative, "width": width, "height": height}
+        with self._alone, self._part(output).open("ab") as file:
+            self._pictures[predicted.name] = (image, file.tell(), len(text))
+            file.write(text)
 
     def finish(self, output: Path, labels: LabelSet) -> None:
         """Write them all, in the order of the pictures' names."""
         pictures = [self._pictures[name] for name in sorted(self._pictures)]
-        numbered = [(number, *picture) for number, picture in enumerate(pictures, 1)]
-        every = [{"image_id": number, **each} for number, _, own in numbered for each in own]
         content = {
-            "images": [{"id": number, **image} for number, image, _ in numbered],
-            "annotations": [{"id": number, **each} for number, each in enumerate(every, 1)],
+            "images": [{"id": number, **image} for number, (image, _, _) in enumerate(pictures, 1)],
             "categories": [{"id": index + 1, "name": name} for index, name in enumerate(labels.classes)],
         }
-        (output / self.file).write_text(json.dumps(content))
+        part, count = self._part(output), itertools.count(1)
+        part.touch()
+        with part.open("rb") as lines, (output / self.file).open("w") as file:
+            file.write(f'{json.dumps(content)[:-1]}, "annotations": [')
+            for picture, (_, start, length) in enumerate(pictures, 1):
+                lines.seek(start)
+                for line, number in zip(lines.read(length).splitlines(), count, strict=False):
+                    about = {"id": number, "image_id": picture, **json.loads(line)}
+                    file.write(f"{', ' if number > 1 else ''}{json.dumps(about)}")
+            file.write("]}")
+        part.unlink()
+
+    def _part(self, output: Path) -> Path:
+        return output / f"{self.file}.part"
 
 
 def require_opacity(opacity: object) -> None:

@@ -6,7 +6,7 @@
 
 Labels are single-channel or palette PNGs whose value (or palette index) is the class; 255 is ignored.
 
-Another tree: data/source=folders, ids, list or csv, and its options (data.source.images=photos/{split}).
+Another tree: data/source=folders, ids, list or csv, and its options ('data.source.images="photos/{split}"').
 Without splits of its own: 'data.fractions={train: 0.8, val: 0.1, test: 0.1}'.
 Other labels: data/label_format=index, colors or threshold.
 """
