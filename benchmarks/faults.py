@@ -23,9 +23,7 @@ STORED = HERE / "faults.json"
 
 @dataclass(frozen=True)
 class Row:
-    """A fault, what holds all the same, and the tests that show it: files, or files::beginnings of "
-    "names.
-    """
+    """A fault, what holds all the same, and the tests that show it: files, or files::beginnings of names."""
 
     fault: str
     promise: str
@@ -88,6 +86,12 @@ ROWS = (
         ("tests/faults/test_sweeps.py", "tests/sweeps/test_optuna_sweeper.py"),
     ),
     Row(
+        "a run of `trainer=ddp` goes on as `trainer=fsdp`, or the other way",
+        "checkpoints and logged values are those of either; every model takes, spread, the step that it takes "
+        "whole",
+        ("tests/test_sharding.py",),
+    ),
+    Row(
         "a loss or gradient that is not finite, an exploding rate, a batch without a labelled pixel, "
         "logits that are not a number",
         "the run ends naming step and files (or leaves the step out: `trainer.on_bad_step=skip`); the "
@@ -140,7 +144,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         files = sorted({name.partition("::")[0] for row in ROWS for name in row.tests})
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", f"--junitxml={report}", *files]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "2",
+            "--dist",
+            "worksteal",
+            f"--junitxml={report}",
+            *files,
+        ]
         start = time.monotonic()
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
         minutes = (time.monotonic() - start) / 60

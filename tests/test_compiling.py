@@ -108,6 +108,7 @@ def test_whole_trainings_are_those_without(model, num_graphs, composed, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_two_processes_and_a_resumed_run(command):
     skip_without_compiler()
     tiny = (

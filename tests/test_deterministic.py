@@ -52,7 +52,9 @@ RESAMPLED = {("model", "eomt"), ("model", "dpt"), ("loss", "mask_classification"
 def fit(composed, group, choice, *options, mode=nullcontext):
     """A step and an evaluation."""
     own_size = ["data.crop_size=[224,224]", "data.batch_size=2"] if (group, choice) in RESAMPLED else []
-    given = NEEDS.get((group, choice), [] if group == "model" else SMALL_NET)
+    given = NEEDS.get((group, choice), [])
+    if group != "model" and not any(option.startswith("model=") for option in given):
+        given = [*given, *SMALL_NET]
     auxiliary = ["model.auxiliary_weight=0.4"] if choice in ("pspnet", "upernet", "deeplabv3") else []
     own = (f"{group}={choice}", *given, *auxiliary, *own_size)
     cfg = composed(
@@ -61,6 +63,7 @@ def fit(composed, group, choice, *options, mode=nullcontext):
         "trainer.deterministic=true",
         "trainer.max_steps=1",
         "trainer.val_check_interval=1",
+        "data.limits.val=2",
         "callbacks=fixed_schedule",
         *options,
     )

@@ -90,7 +90,10 @@ OPTIONS = (
     "trainer.gradient_clip_val=1",
     "trainer.accumulate_grad_batches=2",
     "callbacks=fixed_schedule",
+    "trainer.val_check_interval=null",
     "model=unet",
+    "model.encoder=mobilenet_v2",
+    "data.limits.val=1",
     "data.crop_size=[32,32]",
 )
 

@@ -321,7 +321,7 @@ def test_voc_palette(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["whole, flipped too", "slide"])
+@pytest.mark.parametrize("mode", [pytest.param("whole, flipped too", marks=pytest.mark.faults), "slide"])
 def test_a_large_picture_takes_little_memory(mode):
     """2048x1024, 19 classes, MobileNetV2."""
     script = CHECKOUT / "benchmarks" / "evaluation_ways.py"
