@@ -87,8 +87,8 @@ ROWS = (
     ),
     Row(
         "a run of `trainer=ddp` goes on as `trainer=fsdp`, or the other way",
-        "checkpoints and logged values are those of either; every model takes, spread, the step that it takes "
-        "whole",
+        "checkpoints and logged values are those of either; every model takes, spread, the step that "
+        "it takes whole",
         ("tests/test_sharding.py",),
     ),
     Row(
