@@ -50,11 +50,16 @@ def test_the_first_voc_colors():
         ({"classes": ["a", "b"], "raw_ids": {"a": 1}}, "raw_ids lists no value for b"),
         ({"classes": ["a", "b"], "raw_ids": {"a": 0, "b": 1, "c": 2}}, "no class 'c'; its classes: a, b"),
         ({"classes": ["a", "b"], "raw_ids": {"a": 300, "b": 1}}, "raw id 300 does not fit a label file"),
-        ({"classes": ["a", "b"], "raw_ids": {"a": [1, 2], "b": 2}}, "raw id 2 is listed twice, once for 'b'"),
+        ({"classes": ["a", "b"], "raw_ids": {"a": [1, 2], "b": 2}}, "raw id 2 of 'b' is listed twice"),
         ({"classes": {"a": (0, 0, 0), "b": (0, 0, 256)}}, "colour [0, 0, 256] is not an RGB triple"),
         ({"classes": ["a", "b", "a"]}, "class names ['a'] occur more than once"),
         ({"classes": ["a", "b"], "mirror_pairs": [("a", "z")]}, "no class 'z'"),
-        ({"classes": ["a", "b"], "ignore": [1]}, "raw id 1 is listed twice"),
+        ({"classes": ["a", "b"], "ignore": [1]}, "raw id 1 of 'b' is in ignore=[1] too"),
+        ({"classes": ["a", "b"], "ignore": 1}, "raw id 1 of 'b' is in ignore=[1] too"),
+        (
+            {"classes": ["a", "b"], "raw_ids": {"a": 0, "b": 255}},
+            "raw id 255 of 'b' is in ignore=[255] too (255, unless you write it): write ignore: []",
+        ),
     ],
 )
 def test_wrong_label_sets_are_refused(arguments, message):

@@ -138,7 +138,7 @@ def label_set(
     name: str,
     classes: Mapping[str, Sequence[int] | None] | Sequence[str],
     raw_ids: Mapping[str, int | Sequence[int]] | None = None,
-    ignore: Iterable[int] = (IGNORE_INDEX,),
+    ignore: int | Iterable[int] = (IGNORE_INDEX,),
     mirror_pairs: Iterable[Sequence[str]] = (),
     categories: Mapping[str, Sequence[str]] | None = None,
     instance_sizes: Mapping[str, float] | None = None,
@@ -159,12 +159,15 @@ def label_set(
     missing = [class_name for class_name in names if class_name not in (raw_ids or index_of)]
     if missing:
         raise ValueError(f"label set '{name}': raw_ids lists no value for {', '.join(missing)}")
-    wanted = dict.fromkeys(ignore, IGNORE_INDEX)
+    ignored = [ignore] if isinstance(ignore, int) else list(ignore)
+    wanted = dict.fromkeys(ignored, IGNORE_INDEX)
     for class_name, raw in (raw_ids or index_of).items():
         for value in [raw] if isinstance(raw, int) else raw:
             if wanted.setdefault(value, _index(index_of, class_name, name)) != index_of[class_name]:
+                other = f"in ignore={ignored} too (255, unless you write it): write ignore: []"
                 raise ValueError(
-                    f"label set '{name}': raw id {value} is listed twice, once for '{class_name}'"
+                    f"label set '{name}': raw id {value} of '{class_name}' is "
+                    f"{other if value in ignored else 'listed twice'}"
                 )
     pairs = tuple(
         (_index(index_of, left, name), _index(index_of, right, name)) for left, right in mirror_pairs

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
+from atrous.build.loaders import augment as build_augment
 from atrous.data.augment import CropAugment, Window, draw_window, largest_class_share
 from atrous.labels import label_set
 
@@ -81,10 +82,10 @@ def test_a_window_is_the_crop_of_the_scaled_picture(factor, seed):
     difference = np.abs(ours.astype(int) - usual)
     assert difference[1:-1, 1:-1].max() <= 1  # OpenCV rounds coordinates
     assert difference.max() < 40
-    labels = rng.integers(0, 9, (120, 160)).astype(np.uint8)
-    nearest = CropAugment._resize(labels, window, cv2.INTER_NEAREST)
-    scaled = cv2.resize(labels, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-    assert (nearest == scaled[round(top * factor) :, round(left * factor) :][:24, :36]).all()
+    columns = np.tile(np.arange(160, dtype=np.uint8), (120, 1))
+    nearest = CropAugment._resize(columns, window, cv2.INTER_NEAREST_EXACT)
+    centres = left + (np.arange(36) + 0.5) / factor  # on an edge either side is as near
+    assert ((nearest <= np.floor(centres)) & (nearest >= np.ceil(centres) - 1)).all()
 
 
 def test_windows_around_a_pixel_take_every_place_that_shows_it():
@@ -180,6 +181,54 @@ def test_a_sample_is_a_function_of_its_random_numbers():
         assert (image_a == image_b).all()
         assert (labels_a == labels_b).all()
     assert (first[0][0] != first[1][0]).any()
+
+
+@pytest.mark.parametrize("factor", [0.61, 0.83, 1.37, 1.71])
+def test_scaled_labels_lie_where_the_picture_does(factor):
+    """An edge at half height in the picture is the edge of the labels: on average, neither left nor right."""
+    shifts = []
+    for edge in range(60, 140):
+        labels = np.zeros((200, 200), np.uint8)
+        labels[:, edge:] = 1
+        image = np.dstack([labels * 200] * 3)
+        one = augment((200, 200), scale=(factor, factor), max_class_share=1.0, flip_probability=0)
+        crop, cropped = one(image, labels, np.random.default_rng(0))
+        shown = cropped[0] != LABELS.ignore_index
+        shifts.append(int((crop[0, :, 0] >= 100)[shown].sum()) - int((cropped[0] == 1)[shown].sum()))
+    assert abs(np.mean(shifts)) < 0.1
+
+
+def test_each_part_of_photometric_draws_its_own_numbers():
+    """Alone, together or not at all, also in a Compose in a Compose."""
+    image = np.full((24, 32, 3), 100, np.uint8)
+    parts = [
+        A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=0.5),
+        A.Compose([A.ToGray(p=0.5), A.InvertImg(p=0.5)]),
+    ]
+    image[..., 0] = 50
+    one = augment(scale=(1, 1), flip_probability=0, photometric=A.Compose(parts))
+    labels = np.zeros((24, 32), np.uint8)
+    seen = [tuple(one(image, labels, np.random.default_rng(seed))[0][0, 0]) for seed in range(400)]
+    counts = [seen.count(each) for each in set(seen)]
+    assert len(counts) == 8  # all combinations of the three
+    assert min(counts) > 25
+
+
+def test_a_photometric_that_normalises_is_refused():
+    image, labels = example()
+    with pytest.raises(
+        ValueError, match=r"augment\.photometric gives float32 .*pictures are normalised later"
+    ):
+        augment(photometric=A.Compose([A.Normalize()]))(image, labels, np.random.default_rng(0))
+
+
+def test_a_photometric_that_moves_pixels_is_refused(composed):
+    moves = "augment.photometric.transforms=[{_target_: albumentations.HorizontalFlip, p: 1.0}]"
+    cfg = composed("train", moves)
+    with pytest.raises(
+        ValueError, match=r"augment\.photometric: HorizontalFlip moves pixels, and the labels"
+    ):
+        build_augment(cfg, LABELS)
 
 
 @pytest.mark.parametrize(

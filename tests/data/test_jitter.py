@@ -32,6 +32,16 @@ def test_each_change_is_the_peers(place, name, end):
         assert np.abs(changed.permute(0, 2, 3, 1).numpy() - rounded).max() <= 1.5
 
 
+@pytest.mark.parametrize("values", [(1.5, 0.6, 1.3, 0.1), (0.5, 1.4, 0.7, -0.1), (1.5, 1.4, 1.0, 0.0)])
+def test_one_after_another_as_the_peers(values):
+    """Each change is cut to what a picture holds before the next."""
+    changed = JITTER(PIXELS, LABELS, torch.tensor([values] * 2))
+    exact = PIXELS / 255
+    for name, value in zip(RANGES, values, strict=True):
+        exact = getattr(torchvision, f"adjust_{name}")(exact, value)
+    assert (changed - 255 * exact).abs().max() < 0.5
+
+
 @settings(max_examples=50)
 @given(st.tuples(*[st.integers(0, 255)] * 3), st.floats(-1, 1))
 def test_hue_is_that_of_the_standard_library(color, turns):

@@ -114,6 +114,14 @@ def test_files_that_a_format_cannot_read_are_named(tmp_path, pixels, label_forma
     assert str(told.value).startswith(f"{path}: ")
 
 
+@pytest.mark.parametrize("value", [-32768, -1, 256])
+def test_values_beyond_8_bits_are_no_others(value):
+    """As remote sensing marks what it has no data for."""
+    with pytest.raises(ValueError, match=rf"label value {value} is not in"):
+        Index()(np.full((2, 2), value, np.int32), LABELS)
+    assert Index()(np.zeros((2, 2), np.int32), LABELS).tolist() == [[0, 0], [0, 0]]
+
+
 class Table:
     """As a user's own format: without a repr, and longer than numpy prints."""
 

@@ -158,7 +158,21 @@ def augment(cfg: DictConfig, labels: LabelSet) -> "Augment | None":
         ignore_index=labels.ignore_index,
         mean=list(cfg.model.mean),
     )
+    _require_in_place(getattr(made, "photometric", None))
     return made
+
+
+def _require_in_place(transform: Any) -> None:
+    """Raises ValueError: a transform that would move the picture, and not its labels."""
+    from albumentations import DualTransform
+
+    if isinstance(transform, DualTransform):
+        raise ValueError(
+            f"augment.photometric: {type(transform).__name__} moves pixels, and the labels would stay; "
+            "expected transforms of colours alone"
+        )
+    for part in getattr(transform, "transforms", ()):
+        _require_in_place(part)
 
 
 def jitter(cfg: DictConfig, labels: LabelSet) -> "BatchJitter | None":

@@ -17,7 +17,7 @@ Labels = NDArray[np.uint8]
 
 
 class Photometric(Protocol):
-    """What albumentations.Compose offers, as far as it is used here."""
+    """What albumentations.Compose offers, as far as it is used here: its ``transforms`` are of this kind."""
 
     def set_random_seed(self, seed: int) -> None:
         """Make the next call a function of ``seed``."""
@@ -82,15 +82,23 @@ class CropAugment:
         window = self._draw_window(labels, rng, focus)
         image, labels = (
             self._resize(image, window, cv2.INTER_LINEAR),
-            self._resize(labels, window, cv2.INTER_NEAREST),
+            self._resize(
+                labels, window, cv2.INTER_NEAREST_EXACT
+            ),  # the other would shift them by half a pixel
         )
         may_flip = focus is None or self.mirror_table[focus] == focus
         if rng.random() < self.flip_probability and may_flip:
             image = np.asarray(cv2.flip(image, 1), np.uint8)
             labels = np.asarray(cv2.LUT(cv2.flip(labels, 1), self.mirror_table), np.uint8)
         if self.photometric is not None:  # before the padding, which is to stay the mean
-            self.photometric.set_random_seed(int(rng.integers(2**31)))
-            image = self.photometric(image=np.ascontiguousarray(image))["image"]
+            seed(self.photometric, rng)
+            before = image
+            image = self.photometric(image=np.ascontiguousarray(before))["image"]
+            if image.dtype != np.uint8 or image.shape != before.shape:
+                raise ValueError(
+                    f"augment.photometric gives {image.dtype} {image.shape} for uint8 {before.shape}: "
+                    "expected other colours of the same pixels; pictures are normalised later"
+                )
         image = _pad(image, self.crop_size, [round(255 * channel) for channel in self.mean])
         labels = _pad(labels, self.crop_size, [self.ignore_index])
         return np.ascontiguousarray(image), np.ascontiguousarray(labels)
@@ -114,6 +122,17 @@ class CropAugment:
             return source
         size = (window.out_width, window.out_height)
         return np.asarray(cv2.resize(source, size, interpolation=interpolation), np.uint8)
+
+
+def seed(transform: Photometric, rng: np.random.Generator) -> None:
+    """Make the next call a function of ``rng``; each part draws its own numbers.
+
+    Albumentations gives all parts of a Compose the seed of the whole, with which each would draw the same.
+    """
+    transform.set_random_seed(int(rng.integers(2**31)))
+    for part in getattr(transform, "transforms", ()):
+        if hasattr(part, "set_random_seed"):  # some have functions there
+            seed(part, rng)
 
 
 def draw_window(

@@ -56,10 +56,11 @@ class ColorJitter:
             shown = shown | (images[:, channel] != round(255 * value))
         shown = shown.unsqueeze(1)
         brightness, contrast, saturation, hue = drawn.view(-1, 4, 1, 1, 1).unbind(1)
+        bright = (pixels * brightness).clamp_(0, 255)
         mean = _grey(
-            (pixels * shown).sum((2, 3), keepdim=True) / shown.sum((2, 3), keepdim=True).clamp(min=1)
+            (bright * shown).sum((2, 3), keepdim=True) / shown.sum((2, 3), keepdim=True).clamp(min=1)
         )
-        changed = blend(pixels * brightness, mean * brightness, contrast)
+        changed = blend(bright, mean, contrast)
         changed = shift_hue(blend(changed, _grey(changed), saturation), hue)
         return torch.where(shown, changed, pixels)
 

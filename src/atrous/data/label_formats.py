@@ -51,8 +51,9 @@ class Index:
         import cv2  # here: a wrong path is told without it
 
         if pixels.dtype != np.uint8:
-            if pixels.size and int(pixels.max()) > 255:
-                raise _not_listed(int(pixels.max()), labels)
+            for end in (pixels.max(initial=0), pixels.min(initial=0)):
+                if not 0 <= end <= 255:  # in 8 bits it would be another value
+                    raise _not_listed(int(end), labels)
             pixels = pixels.astype(np.uint8)
         counts = cv2.calcHist([pixels], [0], None, [256], [0, 256]).ravel()
         unknown = np.flatnonzero((counts > 0) & (labels.raw_table == UNKNOWN))

@@ -29,7 +29,8 @@ def write_page(path: Path, template: str, **content: Any) -> None:
     )
     environment.filters["percent"] = percent
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(environment.get_template(template).render(**content), encoding="utf-8")
+    page = environment.get_template(template).render(**content)
+    path.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files may be no text
 
 
 def percent(value: float | None) -> str:

@@ -150,7 +150,7 @@ def _write_confusion(path: Path, evaluation: Evaluation) -> None:
     matrix, names = evaluation.total[:-1], [*evaluation.labels.classes, NO_CLASS]
     if not matrix[:, -1].any():
         matrix, names = matrix[:, :-1], names[:-1]
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(["truth \\ prediction", *names])
         for name, row in zip(evaluation.labels.classes, matrix.tolist(), strict=True):

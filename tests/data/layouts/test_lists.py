@@ -79,6 +79,7 @@ def test_names_that_repeat_take_their_folders_along(tmp_path):
             ["images/a.jpg labels/x.png"],
             r"line 1: .*labels/x\.png is missing; add the file, correct the list",
         ),
+        (["labels/a_mask.jpg labels/a_mask.png"], r"line 1: .*labels/a_mask\.jpg is missing"),
         (["images/a.jpg labels/a.png 3"], "line 1: 3 words; expected `image label`, or `image` alone"),
         (["images/a.jpg", "", "images/a.png"], r"line 3: .*images/a\.jpg is listed twice"),
     ],

@@ -83,6 +83,33 @@ def test_folders_below_only_when_asked_for(tmp_path):
     assert Folders("images", "labels")(tmp_path, "val") == []
 
 
+def test_names_that_repeat_in_other_folders_take_these_along(tmp_path):
+    for video in ("s1", "s2"):
+        write_pair(
+            tmp_path / f"images/{video}/0001.jpg", tmp_path / f"labels/{video}/0001_mask.png", [0, 1], 0
+        )
+    pairs = Folders("images", "labels", label_ending="_mask", deep=True)(tmp_path, "val")
+    assert [(pair.name, pair.image.parent.name, pair.label.parent.name) for pair in pairs] == [
+        ("s1_0001", "s1", "s1"),
+        ("s2_0001", "s2", "s2"),
+    ]
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+def test_pictures_and_labels_in_one_folder(tmp_path, ending):
+    write_pair(tmp_path / f"all/a{ending}", tmp_path / "all/a_mask.png", [0, 1], 0)
+    (pair,) = Folders("all", "all", label_ending="_mask")(tmp_path, "val")
+    assert (pair.image.name, pair.label.name) == (f"a{ending}", "a_mask.png")
+
+
+def test_labels_as_jpeg_are_found(tmp_path):
+    """Which formats may read them, they say themselves; beside PNGs they are previews."""
+    write_pair(tmp_path / "images/a.png", tmp_path / "labels/a.jpg", [0, 1], 0)
+    assert Folders("images", "labels")(tmp_path, "val")[0].label.name == "a.jpg"
+    write_pair(tmp_path / "images/a.png", tmp_path / "labels/a.png", [0, 1], 0)
+    assert Folders("images", "labels")(tmp_path, "val")[0].label.name == "a.png"
+
+
 def test_pictures_without_labels(tmp_path):
     fabricate.folder(tmp_path)
     pairs = Folders(labels=None)(tmp_path, "test")

@@ -144,6 +144,8 @@ def _listed_pairs(entries: Iterator[_Entry], root: Path, images: str, labels: st
             image, label = _cut(image, prefix), None if label is None else _cut(label, prefix)
         path = _listed_file(root, images, image, IMAGE_SUFFIXES)
         label_path = None if label is None else _listed_file(root, labels, label, LABEL_SUFFIXES)
+        if path is not None and path == label_path:  # in the place of the picture, which is not there
+            path = None
         named = path or root / images / image
         if named in lines:
             raise ValueError(f"{where}: {named} is listed twice; keep one of the two lines")

@@ -67,14 +67,19 @@ def unpacked(root: Path, folder: str, holds: str) -> Path:
     return next((place for place in places if (place / holds).is_dir()), root / folder)
 
 
+class Repeated(ValueError):
+    """Two files of one name."""
+
+
 def list_files(
-    folder: Path, suffixes: Iterable[str], ending: str = "", deep: bool = False
+    folder: Path, suffixes: Iterable[str], ending: str = "", deep: bool = False, whole: bool = False
 ) -> dict[str, Path]:
     """The files in ``folder`` by name, without ``ending`` and suffix; hidden files are passed over.
 
     ending: what the wanted stems end in ("_leftImg8bit"); it is cut off.
     deep: in the folders below as well.
-    Raises ValueError: two files share a name.  FileNotFoundError: the folder is missing.
+    whole: names begin with the folders below, joined by _.
+    Raises Repeated: two files share a name.  FileNotFoundError: the folder is missing.
     """
     found: dict[str, Path] = {}
     for parent, files in _visible(folder, deep):
@@ -82,9 +87,10 @@ def list_files(
             stem, suffix = os.path.splitext(file)
             if suffix.lower() not in suffixes or not stem.endswith(ending):
                 continue
-            name = stem.removesuffix(ending)
+            above = parent.relative_to(folder).parts if whole else ()
+            name = "_".join([*above, stem.removesuffix(ending)])
             if name in found:
-                raise ValueError(f"{parent / file}: same name as {found[name]}; keep one of the two")
+                raise Repeated(f"{parent / file}: same name as {found[name]}; keep one of the two")
             found[name] = parent / file
     return found
 

@@ -14,6 +14,7 @@ from atrous.data.layouts.pairs import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
     Pair,
+    Repeated,
     Unmatched,
     list_files,
     match,
@@ -75,12 +76,29 @@ class Folders:
         return match(images, labels)
 
     def files(self, root: Path, split: str) -> tuple[dict[str, Path], dict[str, Path] | None]:
-        """Pictures and labels by name."""
-        images = list_files(fill(root, self.images, split), IMAGE_SUFFIXES, self.image_ending, self.deep)
+        """Pictures and labels by name: with the folders in which they lie, where a name alone repeats."""
+        try:
+            return self._files(root, split, whole=False)
+        except Repeated:
+            if not self.deep:
+                raise
+            return self._files(root, split, whole=True)
+
+    def _files(self, root: Path, split: str, whole: bool) -> tuple[dict[str, Path], dict[str, Path] | None]:
+        folder = fill(root, self.images, split)
+        images = list_files(folder, IMAGE_SUFFIXES, self.image_ending, self.deep, whole)
         if self.labels is None:
             return images, None
-        labels = list_files(fill(root, self.labels, split), LABEL_SUFFIXES, self.label_ending, self.deep)
-        return images, labels
+        beside = fill(root, self.labels, split)
+        if beside == folder and self.label_ending:
+            images = {
+                name: path for name, path in images.items() if not path.stem.endswith(self.label_ending)
+            }
+        some = (
+            list_files(beside, suffixes, self.label_ending, self.deep, whole)
+            for suffixes in (LABEL_SUFFIXES, IMAGE_SUFFIXES)  # the latter: of a format that may read JPEG
+        )
+        return images, next(filter(None, some), {})
 
 
 @dataclass(frozen=True)
