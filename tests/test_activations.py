@@ -48,6 +48,20 @@ def test_gradients_dropout_and_running_statistics_are_those_without(name):
     assert all(ours.momentum == its.momentum for ours, its in norms if isinstance(its, nn.BatchNorm2d))
 
 
+def test_a_copy_runs_its_own_blocks():
+    """As the moving average is one."""
+    import segmentation_models_pytorch as smp
+
+    net = smp_net(smp.Unet, "resnet18", None, 5)
+    checkpoint_activations(net)
+    copied, images = copy.deepcopy(net).eval(), torch.randn(1, 3, 64, 64)
+    before = copied(images)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(1.5)
+    assert torch.equal(copied(images), before)
+
+
 def test_less_is_kept_for_the_gradient():
     import segmentation_models_pytorch as smp
 

@@ -11,7 +11,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "atrous"
 
 FLOORS = {
     "labels": 0, "outputs": 0, "coarse": 0, "background": 0, "remote": 0, "run_folder": 0, "siblings": 0,
-    "torch_file": 0, "whole": 0,
+    "settings": 0, "torch_file": 0, "whole": 0,
     "class_weights": 1, "losses": 1, "metrics": 1, "optim": 1, "schedules": 1, "inference": 1, "models": 1,
     "activations": 1, "compiling": 1, "sharding": 1.5, "contents": 1, "sweeps": 1,
     "data.augment": 1, "data.mix": 1, "data.label_formats": 1, "data.layouts": 1, "data.batch": 1,
@@ -22,8 +22,8 @@ FLOORS = {
     "data.datamodule": 2,
     "data.inspection": 2, "exported": 2, "footprint": 2, "module": 2, "report": 2,
     "callbacks": 3, "checkpoint": 3, "costs": 3, "doctor": 3, "exporting": 3.5, "filling": 3, "inspection": 3,
-    "predictions": 3, "prediction": 3, "results": 3, "tuning": 3, "trust": 3, "launching": 3, "settings": 3,
-    "configs": 3, "sweeps.studies": 3, "strategies": 3,
+    "predictions": 3, "prediction": 3, "results": 3, "tuning": 3, "trust": 3, "launching": 3,
+    "configs": 3, "sweeps.journal": 2, "sweeps.studies": 3, "strategies": 3,
     "build": 4, "demo": 4, "comparison": 4, "folders": 4, "sentences": 4, "spelling": 4, "completion": 4,
     "sweeps.search_space": 4,
     "sweeps.runs": 4.5, "sweeps.leaderboard": 4.5,  # a sweep's own shell, over what its folder holds

@@ -1,7 +1,9 @@
 """Memory for time: activations that are computed again where the gradient needs them, instead of kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from types import MethodType
 from typing import Any
 
 import torch
@@ -24,7 +26,7 @@ def checkpoint_activations(net: nn.Module) -> None:
             "trainer.accumulate_grad_batches"
         )
     for block in blocks:
-        block.forward = _twice(block, block.forward)
+        block.forward = MethodType(_checkpointed, block)  # a method: a copy of the block gets its own
 
 
 def encoder_blocks(net: nn.Module) -> list[nn.Module]:
@@ -45,16 +47,16 @@ def _blocks(module: nn.Module) -> Iterator[nn.Module]:
             yield from _blocks(child)
 
 
-def _twice(block: nn.Module, forward: Callable[..., Any]) -> Callable[..., Any]:
+def _checkpointed(block: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    """The forward of the block's class, whose activations are computed again for the gradient."""
+    forward = partial(type(block).forward, block)
+    if not torch.is_grad_enabled():
+        return forward(*args, **kwargs)
+
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _statistics_kept(block)
 
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        if not torch.is_grad_enabled():
-            return forward(*args, **kwargs)
-        return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
-
-    return checkpointed
+    return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
 
 
 @contextmanager

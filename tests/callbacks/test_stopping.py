@@ -49,6 +49,14 @@ def test_a_run_that_goes_on_ends_alike(values, patience, data):
     assert second.is_over == whole.is_over
 
 
+def test_what_something_else_has_done_does_not_count():
+    first, other = EarlyStopping("val/miou", 3), EarlyStopping("val/loss", 3, mode="min")
+    for step, value in enumerate((0.5, 0.4)):
+        first.note(value, step)
+    other.load_state_dict(first.state_dict())
+    assert (other.best, other.num_since) == (None, 0)
+
+
 def test_it_says_why_and_has_nothing_left_to_do(composed, tmp_path, capsys):
     options = (
         *("model=unet_paper", "model.net.width=1", "callbacks=early_stopping", "callbacks.pictures=null"),

@@ -51,6 +51,17 @@ def test_the_best_is_known_after_a_resume(composed, tmp_path):
     assert checkpoint.read(tmp_path / "last.ckpt").step == 8
 
 
+@pytest.mark.parametrize("other", [{"monitor": "val/loss"}, {"mode": "min"}])
+def test_what_was_best_of_something_else_is_no_value_to_beat(other, tmp_path):
+    best = Best(tmp_path, "val/miou")
+    best.score, best.step = 0.7, 2
+    again, changed = Best(tmp_path, "val/miou"), Best(tmp_path, **{"monitor": "val/miou", **other})
+    for each in (again, changed):
+        each.load_state_dict(best.state_dict())
+    assert (again.score, again.step) == (0.7, 2)
+    assert (changed.score, changed.step) == (None, None)
+
+
 def test_a_run_in_the_folder_of_another_is_refused(composed, tmp_path):
     train(composed("train", *SMALL, "trainer.max_steps=2", "scheduler.warmup_steps=0"))
     before = (tmp_path / "last.ckpt").read_bytes()
@@ -66,6 +77,11 @@ def test_a_run_in_the_folder_of_another_is_refused(composed, tmp_path):
         ("data.batch_size=2", "begun with data.batch_size=4, not 2"),
         ("seed=1", "begun with seed=0, not 1"),
         ("model.net.width=9", "begun with model.net.width=8, not 9"),
+        ("+trainer.limit_train_batches=2", "begun with trainer.limit_train_batches=None, not 2"),
+        (
+            "+trainer.gradient_clip_algorithm=value",
+            "begun with trainer.gradient_clip_algorithm=None, not val",
+        ),
     ],
 )
 def test_going_on_as_another_run_is_refused(option, said, composed):
@@ -116,6 +132,8 @@ def test_one_process_decides_what_is_best(trainings):
         ("trainer.max_steps=abc", "expected a whole number, or -1 for trainer.max_epochs"),
         ("+trainer.fast_dev_run=true", "choose debug=fast"),
         ("+trainer.overfit_batches=2", "choose debug=overfit"),
+        ("trainer.precision=bf16-true", "scores computed, in float32; choose bf16-mixed"),
+        ("trainer.precision=16-true", "scores computed, in float32; choose bf16-mixed"),
         ("+trainer.enable_checkpointing=false", r"every training writes last\.ckpt"),
     ],
 )

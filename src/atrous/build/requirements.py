@@ -5,6 +5,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from atrous.build.options import skips
+
 # What to choose in the place of an option of Lightning's.
 INSTEAD = {"fast_dev_run": "choose debug=fast", "overfit_batches": "choose debug=overfit"}
 LAUNCH_THEMSELVES = ("ddp_spawn", "ddp_fork", "ddp_notebook")  # strategies that start their processes
@@ -50,6 +52,12 @@ def require_trainer(cfg: DictConfig) -> None:
     for key, instead in INSTEAD.items():
         if key in cfg.trainer and cfg.trainer[key] not in (None, 0, False):
             raise ValueError(f"trainer.{key}={cfg.trainer[key]}: {instead}")
+    precision = str(cfg.trainer.get("precision"))
+    if precision.endswith("-true") and precision != "32-true":
+        raise ValueError(
+            f"trainer.precision={precision}: weights are kept, and scores computed, in float32; choose "
+            "bf16-mixed or 16-mixed"
+        )
     if not cfg.trainer.get("enable_checkpointing", True):
         raise ValueError("trainer.enable_checkpointing=false: every training writes last.ckpt; leave it out")
 
@@ -81,10 +89,15 @@ def require_sharding(cfg: DictConfig) -> None:
 
 
 def require_clipping(cfg: DictConfig) -> None:
-    """Raises ValueError: gradients would be clipped that only the optimizer can scale back."""
-    scaled = str(cfg.trainer.get("precision")) in FLOAT16
-    if scaled and cfg.trainer.get("gradient_clip_val") and cfg.optimizer.algorithm.get("fused"):
+    """Raises ValueError: what looks at gradients of float16 that only a fused optimizer scales back."""
+    if str(cfg.trainer.get("precision")) not in FLOAT16 or not cfg.optimizer.algorithm.get("fused"):
+        return
+    looks = [
+        *(["gradient_clip_val"] if cfg.trainer.get("gradient_clip_val") else []),
+        *(["on_bad_step=skip"] if skips(cfg, "trainer.on_bad_step") else []),
+    ]
+    if looks:
         raise ValueError(
-            f"trainer.precision={cfg.trainer.precision} with trainer.gradient_clip_val: a fused optimizer "
-            "takes the scale out of the gradients after they are clipped; set optimizer.algorithm.fused=false"
+            f"trainer.precision={cfg.trainer.precision} with trainer.{looks[0]}: a fused optimizer takes the "
+            "scale out of the gradients too late for it; set optimizer.algorithm.fused=false"
         )

@@ -34,7 +34,12 @@ NEWER = (
 
 # What may change when a run goes on by itself: how long and how it runs, and what of it is kept.
 FREE = ("callbacks.", "class_weights.values", "logger", "trainer.")
-NOT_FREE = ("accumulate_grad_batches", "devices", "gradient_clip_val", "num_nodes", "precision")
+NOT_FREE = (
+    *(f"callbacks.{key}." for key in ("ema", "mask_annealing")),
+    *(f"trainer.{key}" for key in ("accumulate_grad_batches", "devices", "gradient_clip_algorithm")),
+    *(f"trainer.{key}" for key in ("gradient_clip_val", "limit_train_batches", "num_nodes", "precision")),
+    "trainer.sync_batchnorm",
+)
 AUTO = "auto"
 
 
@@ -72,7 +77,7 @@ def _require_same_run(cfg: DictConfig, found: "Checkpoint") -> None:
     """Raises ValueError: the config is of another run than the checkpoint's."""
     changed = differing([settings(found.config), settings(written(cfg))])
     for key, (before, now) in changed.items():
-        if not key.startswith(FREE) or key.removeprefix("trainer.") in NOT_FREE:
+        if not key.startswith(FREE) or key.startswith(NOT_FREE):
             raise ValueError(
                 f"resume=auto: the run in {found.path.parent} was begun with {key}={before}, not {now}; give "
                 "what it was begun with, or another hydra.run.dir"

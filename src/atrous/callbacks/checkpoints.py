@@ -45,12 +45,14 @@ class Best(Checkpoint):
             trainer.save_checkpoint(self.path, weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value and its step, for a run that goes on."""
-        return {"score": self.score, "step": self.step}
+        """The best value, what it is of, and its step, for a run that goes on."""
+        return {"score": self.score, "step": self.step, "monitor": self.monitor, "sign": self.sign}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from it."""
-        self.score, self.step = state_dict["score"], state_dict.get("step")  # older ones lack it
+        """Go on from it; a value of something else is no value to beat."""
+        of = {"monitor": self.monitor, "sign": self.sign}
+        if of == {key: state_dict.get(key, own) for key, own in of.items()}:  # older ones lack what it is of
+            self.score, self.step = state_dict["score"], state_dict.get("step")
 
 
 class Last(Checkpoint):

@@ -82,10 +82,14 @@ class EarlyStopping(L.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What was best, and how long ago, for a run that goes on."""
-        return {"best": self.best, "best_step": self.best_step, "num_since": self.num_since}
+        of = {"monitor": self.monitor, "sign": self.sign}
+        return {"best": self.best, "best_step": self.best_step, "num_since": self.num_since, **of}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from it."""
+        """Go on from it; where it is of something else, begin to count."""
+        of = {"monitor": self.monitor, "sign": self.sign}
+        if of != {key: state_dict.get(key, own) for key, own in of.items()}:  # older ones lack what it is of
+            return
         self.best, self.best_step = state_dict["best"], state_dict["best_step"]
         self.num_since = state_dict["num_since"]
 
