@@ -104,6 +104,14 @@ def test_ids_restrict_folders(root, line):
     assert found(Ids("{split}.txt", Folders("images", "labels", label_ending="_mask")), root) == [A, B]
 
 
+def test_ids_of_files_whose_names_repeat_in_other_folders(tmp_path):
+    for video in ("s1", "s2"):
+        write_pair(tmp_path / f"images/{video}/1.png", tmp_path / f"labels/{video}/1.png", [0, 1], 0)
+    write_text(tmp_path / "val.txt", ["images/s2/1.png"])
+    (pair,) = Ids("{split}.txt", Folders("images", "labels", deep=True))(tmp_path, "val")
+    assert (pair.name, pair.image.parent.name, pair.label.parent.name) == ("s2_1", "s2", "s2")
+
+
 def test_ids_that_carry_the_pictures_ending(root):
     (root / "images/a.jpg").rename(root / "images/a_rgb.jpg")
     write_text(root / "val.txt", ["a_rgb"])

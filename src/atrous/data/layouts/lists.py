@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Ids:
         found = Listed("add it, or correct the list")
         listed = set()
         for where, words in _lines(fill(root, self.list_file, split)):
-            name = _without_suffix(PurePosixPath(words[0]).name).removesuffix(self.folders.image_ending)
+            name = self._name(words[0], images)
             if name in listed:
                 raise ValueError(f"{where}: '{name}' is listed twice; keep one of the two lines")
             listed.add(name)
@@ -44,6 +44,16 @@ class Ids:
                 wrong = f"{where}: '{name}' has no {'picture' if image is None else 'label'} under {root}"
             found.add(name, image, label, wrong)
         return found.pairs()
+
+    def _name(self, entry: str, images: Mapping[str, Path]) -> str:
+        """The name of a listed file: with those of its folders that the names of the files have."""
+        *folders, file = PurePosixPath(entry).parts
+        stem = _without_suffix(file).removesuffix(self.folders.image_ending)
+        for start in range(len(folders)):
+            name = "_".join([*folders[start:], stem])
+            if name in images and images[name].stem.removesuffix(self.folders.image_ending) == stem:
+                return name
+        return stem
 
 
 @dataclass(frozen=True)
