@@ -168,10 +168,10 @@ def _add(found: dict[int, int], colors: Iterable[Sequence[int]], index: int) -> 
 
 
 def _not_listed(value: int, labels: LabelSet) -> ValueError:
+    or_list = ", or list the value under the label set's ignore" if 0 <= value <= 255 else ""
     return ValueError(
         f"label value {value} is not in label set '{labels.name}'; known raw ids are "
-        f"{_ranges(sorted(labels.raw_ids))}: correct the file, or list the value under the label set's "
-        "ignore"
+        f"{_ranges(sorted(labels.raw_ids))}: correct the file{or_list}"
     )
 
 
