@@ -158,7 +158,8 @@ def augment(cfg: DictConfig, labels: LabelSet) -> "Augment | None":
         ignore_index=labels.ignore_index,
         mean=list(cfg.model.mean),
     )
-    _require_in_place(getattr(made, "photometric", None))
+    if photometric := getattr(made, "photometric", None):
+        _require_in_place(photometric)
     return made
 
 

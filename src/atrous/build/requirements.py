@@ -10,11 +10,7 @@ from atrous.build.options import skips
 # What to choose in the place of an option of Lightning's.
 INSTEAD = {"fast_dev_run": "choose debug=fast", "overfit_batches": "choose debug=overfit"}
 LAUNCH_THEMSELVES = ("ddp_spawn", "ddp_fork", "ddp_notebook")  # strategies that start their processes
-PLACE = (
-    "NODE_RANK",
-    "GROUP_RANK",
-    "SLURM_STEP_NUM_TASKS",
-)  # who says which of several machines this is
+PLACE = ("NODE_RANK", "GROUP_RANK", "SLURM_STEP_NUM_TASKS")  # where something tells the machines apart
 SHARDED = "atrous.strategies.Sharded"
 LIGHTNINGS_FSDP = ("fsdp", "fsdp_cpu_offload", "model_parallel")
 FLOAT16 = ("16-mixed", "16")

@@ -1,5 +1,6 @@
 """The file of a study, which a full disk must not make unreadable."""
 
+import os
 from pathlib import Path
 
 from optuna.storages.journal import JournalFileSymlinkLock
@@ -19,7 +20,9 @@ class WholeLines(JournalFileSymlinkLock):
         """Wait for the lock, which is only taken to write."""
         acquired = super().acquire()
         with self.path.open("r+b") as file:
-            text = file.read()
-            if not text.endswith(b"\n"):
-                file.truncate(text.rfind(b"\n") + 1)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            if size and file.read() != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
         return acquired
