@@ -121,8 +121,15 @@ def test_a_step_that_is_to_be_left_out_must_be_looked_at(composed):
         train(config(composed, "cross_entropy", "trainer.on_bad_step=skip"), NoWaiting)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize(
+    ("optimizer", "precision"),
+    [
+        ("adam", "32-true"),
+        ("sgd", "32-true"),
+        ("adam", "bf16-mixed"),
+        pytest.param("sgd", "bf16-mixed", marks=pytest.mark.faults),
+    ],
+)
 def test_nor_does_an_optimizer(optimizer, precision, composed):
     chosen = (f"optimizer={optimizer}", f"trainer.precision={precision}", "model.auxiliary_weight=0.4")
     assert train(config(composed, "[cross_entropy,dice]", *chosen), NoWaiting) > 0

@@ -94,7 +94,7 @@ class _At:
 def test_lines_of_several_processes_do_not_cut_into_each_other(tmp_path):
     account = SkippedSamples(tmp_path)
     account.on_train_start(_At(0), None)
-    torch.multiprocessing.spawn(_append_many, (tmp_path,), nprocs=2)
+    torch.multiprocessing.start_processes(_append_many, (tmp_path,), nprocs=2, start_method="fork")
     rows = read_skipped(tmp_path / "skipped.csv")
     assert len(rows) == 400
     assert {(file, reason) for _, file, reason in rows} == {(f"{rank}, a", "b\nc" * 500) for rank in range(2)}
