@@ -28,7 +28,7 @@ from atrous.sweeps.folder import (
     require_own,
     write_outcome,
 )
-from atrous.sweeps.runs import Job, claimed, launch, numbered, options, overrides, require_sweep
+from atrous.sweeps.runs import Job, claimed, launch, metric, numbered, options, overrides, require_sweep
 
 # By its name: Hydra loads its plug-ins anew, so that one class may be there twice.
 ONE_BY_ONE = f"{BasicLauncher.__module__}.{BasicLauncher.__qualname__}"
@@ -70,7 +70,7 @@ class GridSweeper(Sweeper):
         assert self.launcher is not None
         require_sweep(self.config, self.direction, num_parallel=self.num_parallel)
         folder = Path(self.config.hydra.sweep.dir)
-        require_own(folder, self.config.get("resume"), self._metric())
+        require_own(folder, self.config.get("resume"), metric(self.config))
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         (jobs,) = BasicSweeper.split_arguments(overrides(parser, self.params, arguments), None)
         self.validate_batch_is_legal(jobs)
@@ -83,11 +83,6 @@ class GridSweeper(Sweeper):
                     return  # others are at work on what is left
                 for done in launch(self.launcher, chosen).values():
                     _ = done.return_value  # raises what the job has raised
-
-    def _metric(self) -> str:
-        """What the leaderboard is ordered by; other commands than train have no such thing."""
-        assert self.config is not None
-        return str(self.config.get("objective", ""))
 
     def _choose(
         self, folder: Path, jobs: Sequence[Job], left: dict[int, Job], failed: set[str], claims: ExitStack
@@ -108,6 +103,6 @@ class GridSweeper(Sweeper):
             for place, (number, job) in enumerate(numbered(jobs, known).items()):
                 free = place in left and str(number) not in over
                 if free and len(chosen) < most and claimed(folder, number, claims):
-                    write_outcome(folder, Outcome(str(number), options(job), metric=self._metric()))
+                    write_outcome(folder, Outcome(str(number), options(job), metric=metric(self.config)))
                     chosen[number] = left.pop(place)
         return chosen

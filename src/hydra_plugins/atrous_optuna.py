@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 
 from atrous import build
 from atrous.sweeps.folder import alone, read_pruned, require_own
-from atrous.sweeps.runs import claimed, launch, overrides, require_sweep
+from atrous.sweeps.runs import claimed, launch, metric, overrides, require_sweep
 from atrous.sweeps.search_space import distribution
 from atrous.sweeps.studies import PRUNER, stored
 
@@ -110,8 +110,7 @@ class OptunaSweeper(Sweeper):
 
     def _study(self, folder: Path) -> "optuna.Study":
         assert self.config is not None
-        metric = str(self.config.get("objective", ""))
-        require_own(folder, self.config.get("resume"), metric, by_optuna=True)
+        require_own(folder, self.config.get("resume"), metric(self.config), by_optuna=True)
         pruner = build.pruner(self.pruner, self.config.get("allow", ()))
         with alone(folder):
             study = stored(folder, self.direction, pruner)

@@ -82,9 +82,8 @@ class CropAugment:
         window = self._draw_window(labels, rng, focus)
         image, labels = (
             self._resize(image, window, cv2.INTER_LINEAR),
-            self._resize(
-                labels, window, cv2.INTER_NEAREST_EXACT
-            ),  # the other would shift them by half a pixel
+            # OpenCV's other nearest shifts them by up to half a pixel.
+            self._resize(labels, window, cv2.INTER_NEAREST_EXACT),
         )
         may_flip = focus is None or self.mirror_table[focus] == focus
         if rng.random() < self.flip_probability and may_flip:

@@ -26,7 +26,7 @@ from atrous.sweeps.folder import (
     read_pruned,
     write_outcome,
 )
-from atrous.sweeps.runs import options
+from atrous.sweeps.runs import metric, options
 from atrous.sweeps.studies import Direction
 from atrous.sweeps.table import columns, ordered, seeds, short, varied
 from atrous.whole import write_whole
@@ -52,7 +52,7 @@ class Leaderboard(Callback):
         self._held = hold(run.parent, run.name)
         if not is_finished(run):
             given = options(config.hydra.overrides.task)
-            write_outcome(run.parent, Outcome(run.name, given, metric=config.get("objective", "")))
+            write_outcome(run.parent, Outcome(run.name, given, metric=metric(config)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Note what came of it."""
@@ -64,7 +64,7 @@ class Leaderboard(Callback):
         state = PRUNED_STATE if read_pruned(run) else FAILED if math.isnan(objective) else FINISHED
         if state == FINISHED or not is_finished(run):  # what was computed stays
             given = options(job_return.overrides or [])
-            write_outcome(run.parent, Outcome(run.name, given, state, objective, config.get("objective", "")))
+            write_outcome(run.parent, Outcome(run.name, given, state, objective, metric(config)))
         if self._held is not None:
             self._held.close()
             self._held = None  # launchers take a copy of this to other processes, and no file goes with it

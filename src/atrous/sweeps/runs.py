@@ -37,6 +37,11 @@ def require_sweep(config: DictConfig, direction: str, **numbers: int | None) -> 
             )
 
 
+def metric(config: DictConfig) -> str:
+    """What a sweep is ordered by; other commands than train have no such thing."""
+    return str(config.get("objective", ""))
+
+
 def overrides(parser: OverridesParser, params: Mapping[str, str], arguments: Sequence[str]) -> list[Override]:
     """The options of a sweep: its params, but for what the command line says of the same key, and these."""
     said = parser.parse_overrides(list(arguments))
